@@ -1,0 +1,7 @@
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(SQLite3 3.38 REQUIRED)
+pkg_check_modules(B2 REQUIRED IMPORTED_TARGET libb2)

@@ -1,0 +1,5 @@
+if(MYCELIAL_SANITIZER)
+  add_compile_options(-fsanitize=${MYCELIAL_SANITIZER} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MYCELIAL_SANITIZER})
+endif()

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replica: a SQLite file that stays in sync with its peers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mycelial/environment.hpp"
+#include "mycelial/export.hpp"
+#include "mycelial/status.hpp"
+#include "mycelial/transport.hpp"
+
+namespace mycelial {
+
+/// Options of Replica::open. The defaults suit a program that wants to sync and nothing else.
+struct ReplicaOptions {
+  Environment environment;  ///< Null members: system clock, system entropy, one own thread.
+  /// Milliseconds to let writes gather before they are sealed and sent.
+  std::uint32_t debounce_ms = 3;
+  /// How long to wait for a lock that the application holds.
+  std::uint32_t busy_timeout_ms = 10000;
+  /// Watch the file for commits by other processes (inotify, else polling).
+  bool watch = true;
+  /// Take the links of this file: only one replica at a time may. False: a second opener that
+  /// reads status, tracks tables or seals, while another serves.
+  bool exclusive = true;
+  /// Change sets kept for peers that are behind; beyond it they get a cut. 0: max(16 MiB, 5 %).
+  std::uint64_t tail_bytes_max = 0;
+};
+
+struct TrackedTable {
+  std::string name;
+  bool tracked = true;      ///< False: refused or skipped; `reason` says why and what to do.
+  std::string reason;
+};
+
+struct PeerInfo {
+  std::string endpoint;     ///< Where the link goes.
+  std::string site;         ///< Hexadecimal site id, empty until the peer spoke.
+  bool connected = false;
+  bool in_sync = false;
+  std::uint64_t they_lack_sets = 0;
+  std::uint64_t we_lack_sets = 0;
+  std::string last_error;
+};
+
+struct ReplicaStatus {
+  std::string path;
+  std::string site;                       ///< Hexadecimal site id of this file.
+  std::vector<TrackedTable> tables;
+  std::vector<PeerInfo> peers;
+  std::uint64_t journal_entries = 0;      ///< Captured, not sealed yet.
+  std::uint64_t sets_held = 0;            ///< Dots held, over all streams.
+  std::uint64_t streams = 0;
+  std::uint64_t tail_sets = 0, tail_bytes = 0;
+  std::uint64_t hidden_rows = 0, parked_rows = 0, superseded = 0;
+  std::string last_error;                 ///< Empty when all is well.
+  std::vector<std::string> notes;         ///< Things a person should know (fast clocks, ...).
+};
+
+/// One thing that is not shown as it was written, and why.
+struct Conflict {
+  std::string table;
+  std::string row;     ///< The row's key, or its identity when it has none.
+  std::string column;  ///< Empty: the whole row.
+  std::string kind;    ///< "hidden", "parked", "superseded", "deleted".
+  std::string value;   ///< What is not shown, as SQL literal(s).
+  std::string winner;  ///< What is shown instead, if anything.
+  std::string rule;    ///< Which rule decided.
+  std::string since;   ///< UTC, ISO 8601.
+};
+
+/// Told after rows of other sites became visible in the file. Runs on the replica's executor; must
+/// not call into the replica.
+struct ChangeEvent {
+  std::vector<std::string> tables;
+  std::uint64_t rows = 0;
+};
+using ChangeCallback = std::function<void(const ChangeEvent&)>;
+
+/// A SQLite file, opened for syncing. The application goes on using the file with its own SQLite
+/// connections, in this or any other process.
+/// Threads: all methods from any thread, but not from inside callbacks.
+class MYCELIAL_API Replica {
+ public:
+  /// Opens an existing SQLite file (an empty or absent file is created when `create` is set).
+  /// Errors: not_found, corrupt (not a database), busy (another process serves this file), io,
+  /// version (made by a newer mycelial), unsupported (two copies of SQLite in this process).
+  static Result<std::unique_ptr<Replica>> open(const std::string& path,
+                                               const ReplicaOptions& options = {},
+                                               bool create = false);
+  virtual ~Replica() = default;  ///< Closes.
+
+  /// Starts capturing a table. Rows that are there become the baseline. Idempotent.
+  /// Errors: not_found, schema (refused; the message says why and the remedy), busy.
+  virtual Status track(const std::string& table) = 0;
+  /// Every ordinary table; those that cannot be tracked are listed with their reasons.
+  virtual Result<std::vector<TrackedTable>> track_all() = 0;
+  /// Leaves the table as if it had never been tracked. Never deletes rows anywhere.
+  virtual Status untrack(const std::string& table) = 0;
+  virtual Status untrack_all() = 0;
+
+  /// Adds a way to reach peers, chosen by endpoint scheme. memory:// and tcp:// are there already.
+  virtual Status add_transport(std::unique_ptr<Transport> transport) = 0;
+  /// Accepts peers. Gives the endpoint really bound.
+  virtual Result<std::string> listen(const std::string& endpoint) = 0;
+  /// Keeps a link to a peer up from now on, retrying for ever.
+  virtual Status connect(const std::string& endpoint) = 0;
+  /// Connects, waits until both sides hold the union, and returns. Blocks.
+  /// Errors: canceled (deadline), io (unreachable), or what stopped the sync.
+  using Progress = std::function<void(std::uint64_t sets_missing_here, std::uint64_t missing_there)>;
+  virtual Status sync(const std::string& endpoint, std::uint32_t timeout_ms,
+                      const Progress& progress = {}) = 0;
+  /// Turns captured writes into a change set now instead of when a link can use it.
+  virtual Status seal() = 0;
+
+  virtual Result<ReplicaStatus> status() = 0;
+  virtual Result<std::vector<Conflict>> conflicts() = 0;
+  /// Hexadecimal; equal if and only if tracked tables hold equal rows.
+  virtual Result<std::string> digest() = 0;
+  /// Verifies the bookkeeping against the tables; names what is wrong. Empty: sound.
+  virtual Result<std::vector<std::string>> check() = 0;
+
+  /// Called after remote rows became visible. One callback; an empty one unsubscribes.
+  virtual void on_change(ChangeCallback callback) = 0;
+  /// Stops links and closes the file. Returns within 2 s whatever the peers do. Idempotent.
+  virtual void close() noexcept = 0;
+};
+
+}  // namespace mycelial

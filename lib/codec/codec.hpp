@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes <-> the types of lib/core. Formats: docs/wire.md and proto/mycelial/v1. Every length is
+// checked before anything is allocated; bad input gives Errc::corrupt (or version), never a crash.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/message.hpp"
+#include "core/types.hpp"
+#include "mycelial/status.hpp"
+
+namespace mycelial::codec {
+
+Bytes encode_message(const core::Message& message);
+Result<core::Message> decode_message(ByteView in);
+
+/// A unit is header + body in one byte string. `header.body_bytes` is filled in.
+Bytes encode_unit(const core::Header& header, ByteView body);
+
+struct UnitView {
+  core::Header header;
+  ByteView body;  ///< Views the input.
+  Hash id;        ///< Hash of header bytes and body: the chain hash of a set.
+};
+Result<UnitView> decode_unit(ByteView in);
+
+/// Writes a body: schema records, then blocks. Rows are added one at a time; blocks are cut by size.
+class BodyWriter {
+ public:
+  BodyWriter();
+  ~BodyWriter();
+  BodyWriter(const BodyWriter&) = delete;
+  BodyWriter& operator=(const BodyWriter&) = delete;
+
+  /// Embeds a schema record. Must come before the first row that uses it, unless receivers know it.
+  void add_schema(const core::Schema& schema);
+  /// `origin_of` gives the stream of an Origin of the caller's numbering (never called for 0, the
+  /// baseline). The row's values are copied.
+  using OriginNames = std::function<const core::Stream&(core::Origin)>;
+  void add_row(const core::Schema& schema, const Hash& schema_hash, const core::RowPiece& row,
+               const OriginNames& origin_of);
+  std::size_t bytes() const;  ///< So far, roughly.
+  Bytes finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Reads a body piece by piece.
+class BodyReader {
+ public:
+  /// `known` finds the schema of a hash that the body does not embed.
+  using SchemaLookup = std::function<const core::Schema*(const Hash&)>;
+  BodyReader(ByteView body, SchemaLookup known);
+  ~BodyReader();
+  BodyReader(const BodyReader&) = delete;
+  BodyReader& operator=(const BodyReader&) = delete;
+
+  struct Item {  ///< Exactly one of the two.
+    std::optional<core::Schema> schema;
+    std::optional<core::Block> block;
+  };
+  /// The next item; nothing at the end. Values in a block view the body or the block's arena.
+  Result<std::optional<Item>> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mycelial::codec

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nouns of mycelial: sites, streams, dots, stamps, values, identities, rows, pieces of them.
+// docs/merge.md defines each; lib/core/row.hpp joins rows.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/hash.hpp"
+
+namespace mycelial::core {
+
+/// A database copy with an identity. All zeros is the baseline: rows found when a table was
+/// tracked, which no site wrote.
+struct Site {
+  std::array<std::uint8_t, 16> bytes{};
+  auto operator<=>(const Site&) const = default;
+  bool is_baseline() const { return *this == Site{}; }
+  ByteView view() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  std::string hex() const { return to_hex(view()); }
+  static Site from(ByteView in);  ///< Exactly 16 bytes; anything else gives the baseline.
+};
+
+/// A first-in first-out sequence of change sets by one site.
+struct Stream {
+  Site site;
+  std::uint32_t scope = 0;          ///< Named group of tables; version 1 has scope 0 only.
+  std::uint32_t priority_class = 0;  ///< 0 is the default class, lower is more urgent.
+  auto operator<=>(const Stream&) const = default;
+};
+
+/// Names a change set.
+struct Dot {
+  Stream stream;
+  std::uint64_t seq = 0;
+  auto operator<=>(const Dot&) const = default;
+};
+
+/// How far a stream has been applied: sequence number and chain hash of its last set.
+struct Tip {
+  std::uint64_t seq = 0;
+  Hash hash;
+  auto operator<=>(const Tip&) const = default;
+};
+
+/// The set of dots held. Streams are applied in order, so one tip per stream says it all.
+using Have = std::map<Stream, Tip>;
+
+/// Hybrid logical clock: milliseconds since 1970 in the upper 48 bits, a counter in the lower 16.
+using Hlc = std::uint64_t;
+constexpr Hlc kHlcMax = (Hlc{1} << 63) - 1;  ///< Anything above is refused at decoding.
+constexpr Hlc hlc_from_ms(std::uint64_t ms) { return ms << 16; }
+constexpr std::uint64_t hlc_ms(Hlc h) { return h >> 16; }
+
+/// A small number that stands for a Stream: an index into the dictionary that comes with a block
+/// (on the wire) or the row id of mycelial_stream (on disk). 0 is always the baseline.
+using Origin = std::uint32_t;
+
+/// "Births of this origin up to seq", or one dot, depending on where it stands.
+struct Mark {
+  Origin origin = 0;
+  std::uint64_t seq = 0;
+  auto operator<=>(const Mark&) const = default;
+};
+using Marks = std::vector<Mark>;  ///< At most one per origin, sorted by origin.
+
+/// An SQLite value that does not own its bytes.
+struct Value {
+  enum class Type : std::uint8_t { null = 0, integer = 1, real = 2, text = 3, blob = 4,
+                                   in_table = 5 /* the application's table holds it */ };
+  Type type = Type::null;
+  std::int64_t integer = 0;  ///< Also the bit pattern of a real.
+  ByteView bytes;            ///< Of text and blob; the owner is stated where values are handed out.
+
+  static Value null() { return {}; }
+  static Value of(std::int64_t v) { return {Type::integer, v, {}}; }
+  static Value of_real(double v);  ///< -0.0 becomes 0.0: SQLite holds them equal.
+  static Value text(ByteView v) { return {Type::text, 0, v}; }
+  static Value blob(ByteView v) { return {Type::blob, 0, v}; }
+  static Value in_table() { return {Type::in_table, 0, {}}; }
+  double real() const;
+  friend bool operator==(const Value&, const Value&) = default;
+};
+
+/// When and by whom a cell was written. Totally ordered by (time, site of origin, seq).
+struct Stamp {
+  Hlc time = 0;
+  Origin origin = 0;
+  std::uint64_t seq = 0;
+  friend bool operator==(const Stamp&, const Stamp&) = default;
+};
+
+/// What several cells of a row have in common.
+struct Write {
+  Mark carrier;  ///< The set that brought it (an upsert carries old stamps in a new set).
+  Stamp stamp;
+  Marks targets;  ///< Births it was written to; it dies with the last of them.
+  friend bool operator==(const Write&, const Write&) = default;
+};
+
+struct Cell {
+  std::uint32_t column = 0;  ///< Index into the schema of the block, or local column id on disk.
+  std::uint32_t write = 0;   ///< Index into Row::writes.
+  Value value;
+  friend bool operator==(const Cell&, const Cell&) = default;
+};
+
+/// What names a row on every replica. The first byte tells the kind; see identity.hpp.
+using Identity = Bytes;
+
+/// A row, or a piece of one as a change set carries it: joining pieces gives the row.
+struct Row {
+  Marks births;   ///< Newest birth by each origin.
+  Marks dead;     ///< Births of an origin up to here are dead.
+  Marks killers;  ///< Dots of the sets that killed; what a peer may lack.
+  std::vector<Write> writes;
+  std::vector<Cell> cells;  ///< Sorted by column; several of one column may coexist.
+  friend bool operator==(const Row&, const Row&) = default;
+};
+
+/// The columns that a table had at its author, by name. Travels once per stream (in the first set
+/// that uses it); known by its hash afterwards.
+struct Schema {
+  std::string table;
+  std::vector<std::string> columns;
+  std::vector<std::uint32_t> key;  ///< Indexes into columns, in key order; empty when keyless.
+  friend bool operator==(const Schema&, const Schema&) = default;
+  Hash hash() const;
+};
+
+struct RowPiece {
+  Identity identity;
+  Row row;
+  friend bool operator==(const RowPiece&, const RowPiece&) = default;
+};
+
+/// Rows of one table. The unit of decoding: a body is a sequence of blocks.
+struct Block {
+  Hash schema;                  ///< Hash of the Schema that Cell::column indexes.
+  std::vector<Stream> origins;  ///< origins[0] is the baseline.
+  std::vector<RowPiece> rows;   ///< Values view bytes owned by `arena` or by the body decoded.
+  std::shared_ptr<const void> arena;
+};
+
+enum class UnitKind : std::uint8_t { set = 1, fold = 2, cut = 3 };
+
+/// The clear part of a unit: what relays read.
+struct Header {
+  UnitKind kind = UnitKind::set;
+  Stream stream;                 ///< Of a set or a fold; of a cut: the maker's.
+  std::uint64_t first = 0, last = 0;  ///< Sequence numbers covered; 0 for a cut.
+  Hash prev;                     ///< Chain hash of the set before `first`; zero at the start.
+  std::vector<Hash> chain;       ///< Fold: the chain hashes of first..last.
+  std::vector<std::pair<Stream, Tip>> deps;  ///< What the author's have gained since `first - 1`.
+  std::vector<std::pair<Stream, Tip>> base;  ///< Cut: the asker's tips that it builds on.
+  std::vector<std::pair<Stream, Tip>> have;  ///< Cut: what the asker will have after it.
+  std::vector<std::pair<Stream, std::uint64_t>> floor;  ///< Cut: deaths up to here were collected.
+  bool full = false;             ///< Cut: lists every row, so what it does not list is dead.
+  std::uint64_t body_bytes = 0;
+};
+
+/// A unit as the session handles it.
+struct UnitRef {
+  Hash id;  ///< Of a set: its chain hash.
+  UnitKind kind = UnitKind::set;
+  Stream stream;
+  std::uint64_t first = 0, last = 0;
+  std::uint64_t size = 0;   ///< Bytes of the encoded unit.
+  std::uint64_t order = 0;  ///< Local order of applying; grows.
+};
+
+}  // namespace mycelial::core
