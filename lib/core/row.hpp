@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joining rows: births, deaths and cells. Pure; docs/merge.md is the case table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/types.hpp"
+
+namespace mycelial::core {
+
+/// Breaks ties between stamps of one time: the order of the sites' bytes, by Origin.
+class Ranks {
+ public:
+  /// origins[i] is the stream that Origin i stands for.
+  explicit Ranks(std::span<const Stream> origins);
+  std::uint32_t of(Origin origin) const { return rank_[origin]; }
+
+ private:
+  std::vector<std::uint32_t> rank_;
+};
+
+/// Strict total order of stamps: (time, site, stream, seq).
+bool stamp_less(const Stamp& a, const Stamp& b, const Ranks& ranks);
+
+/// Last seq held, by Origin; origins beyond the end are held up to 0. The baseline (0) is never
+/// covered: its deaths are explicit.
+using Covered = std::span<const std::uint64_t>;
+
+/// A cell version that a join dropped, and why.
+struct Discarded {
+  Cell cell;  ///< Its `write` index means nothing here: see below.
+  Write write;
+  bool died = false;  ///< Its row's births died; otherwise a later stamp superseded it.
+};
+
+/// The join of two pieces of one row: commutative, associative, idempotent.
+/// The rule: a birth that a side does not list is dead if that side covers it. Pass empty Covered
+/// for a side that is a change set or a fold (it speaks for itself only).
+/// `discarded`, if given, receives the versions that fell out.
+Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
+               std::vector<Discarded>* discarded = nullptr);
+
+/// Births not dead.
+Marks alive(const Row& row);
+bool is_alive(const Row& row);
+/// The cell of this column with the greatest stamp, or null.
+const Cell* winner(const Row& row, std::uint32_t column, const Ranks& ranks);
+/// The greatest stamp over these columns' winners (claim of a row in UNIQUE), zero if none.
+Stamp claim(const Row& row, std::span<const std::uint32_t> columns, const Ranks& ranks);
+
+/// What plain SQL did to one row between two seals.
+struct LocalWrite {
+  Mark dot;                  ///< The set being sealed.
+  bool shown = false;        ///< The row is in the table now.
+  bool fresh = false;        ///< Inserted, deleted or re-keyed: nothing of the old life enters.
+  bool upsert = false;       ///< Inserted over itself: adds a birth, carries the whole row.
+  bool baseline = false;     ///< Found at track: birth (baseline, 1), stamp 0.
+  Hlc time = 0;              ///< Stamp of columns not in `written` (the row's last entry).
+  struct Written {
+    std::uint32_t column = 0;
+    Hlc time = 0;
+    Value value;
+  };
+  std::vector<Written> written;  ///< Fresh or upsert: every column (an upsert's untouched columns
+                                 ///< have time 0 and keep their old stamp). Else: those changed.
+};
+
+/// The piece that a change set carries for this row; joining it with `before` gives the row now.
+/// A cell whose old stamp is beyond `w.time` is stamped just above it, so that the write wins.
+/// An empty row (nothing to say: never seen and gone) is possible.
+Row local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks);
+
+}  // namespace mycelial::core
