@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Capture: plain-SQL triggers that append what any SQLite client does to mycelial_journal. The
+// triggers use SQLite built-ins only, so the writer needs nothing of ours.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "storage/table_info.hpp"
+
+namespace mycelial::storage {
+
+/// What a journal entry says.
+enum class Op : std::uint8_t {
+  insert = 1,     ///< A row appeared at `row` (rowid), or under `key` (WITHOUT ROWID).
+  update = 2,     ///< Columns in `mask` of the row changed; its key did not.
+  remove = 3,     ///< The row died; `row` and the OLD key say which.
+  in_the_way = 4, ///< An INSERT or UPDATE found this row holding a value that it wants: the row dies
+                  ///< if the statement replaced it, is upserted if an update follows, else nothing.
+  automatic = 5,  ///< The insert that follows had its INTEGER PRIMARY KEY picked by SQLite.
+  rekey = 6,      ///< The declared key of the row at `row` changed; `key` is the OLD one. Columns in
+                  ///< `mask` changed. (integer_key and without_rowid tables: remove + insert instead.)
+};
+
+/// Changed columns, by stable column id.
+class ColumnMask {
+ public:
+  void set(std::uint32_t column_id);
+  bool test(std::uint32_t column_id) const;
+  void merge(const ColumnMask& other);
+  bool any() const;
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
+struct JournalEntry {
+  std::uint64_t number = 0;  ///< AUTOINCREMENT: never given twice in one file.
+  std::uint32_t table = 0;   ///< TableInfo::id
+  Op op = Op::insert;
+  std::int64_t row = 0;      ///< rowid; 0 for WITHOUT ROWID tables.
+  std::vector<core::Value> key;  ///< Where the op says so; views die when the callback returns.
+  ColumnMask mask;           ///< update, rekey. Empty on update: a column that the trigger did not
+                             ///< know changed (or nothing did).
+  std::uint64_t ms = 0;      ///< Wall clock of the statement, ms since 1970.
+  std::uint32_t random = 0;  ///< Where the row's identity is ours (keyless, automatic, NULL key).
+};
+
+/// Creates mycelial_journal, mycelial_table, mycelial_column (idempotent).
+void create_capture_tables(Connection& db);
+
+/// Puts a table under capture: gives it an id, its columns stable ids, creates the triggers (and,
+/// for a keyless table without index, the empty partial index that keeps VACUUM from renumbering
+/// rowids). Idempotent; refreshes triggers whose columns are out of date. Inside a transaction.
+TableInfo arm(Connection& db, const std::string& name);
+/// Removes triggers and index; the table's ids stay until drop_capture_tables.
+void disarm(Connection& db, const std::string& name);
+/// Removes everything that create_capture_tables and arm made.
+void drop_capture_tables(Connection& db);
+
+/// Tracked tables as they are now (columns with stable ids). A column that is new since arm() gets
+/// an id here; the caller arms again. A tracked table that is gone is left out.
+std::vector<TableInfo> tracked_tables(Connection& db);
+/// True when triggers are missing or do not fit the table's columns, indexes or key any more.
+bool needs_arming(Connection& db, const TableInfo& table);
+
+/// Calls f for every entry numbered above `after`, in order.
+void read_journal(Connection& db, std::uint64_t after,
+                  const std::function<void(const JournalEntry&)>& f);
+/// Deletes entries up to and including `number`.
+void trim_journal(Connection& db, std::uint64_t number);
+
+}  // namespace mycelial::storage

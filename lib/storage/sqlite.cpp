@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/sqlite.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <new>
+#include <utility>
+
+namespace mycelial::storage {
+namespace {
+
+Errc code_of(int extended) {
+  switch (extended & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return Errc::busy;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return Errc::corrupt;
+    case SQLITE_CANTOPEN: return Errc::not_found;
+    case SQLITE_NOMEM: return Errc::out_of_memory;
+    case SQLITE_ERROR:
+    case SQLITE_SCHEMA: return Errc::schema;
+    default: return Errc::io;
+  }
+}
+
+[[noreturn]] void fail(sqlite3* db, int rc, std::string_view doing) {
+  const int extended = db ? sqlite3_extended_errcode(db) : rc;
+  throw SqliteError(extended ? extended : rc,
+                    fmt::format("{} ({})", db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), doing));
+}
+
+}  // namespace
+
+SqliteError::SqliteError(int extended, const std::string& message)
+    : StorageError(code_of(extended), message), extended_(extended) {}
+
+Status guard(const std::function<void()>& f) noexcept {
+  try {
+    f();
+    return {};
+  } catch (const StorageError& e) {
+    return {e.code(), e.what()};
+  } catch (const std::bad_alloc&) {
+    return {Errc::out_of_memory, "out of memory"};
+  } catch (const std::exception& e) {
+    return {Errc::internal, e.what()};
+  }
+}
+
+Statement::Statement(Connection& db, std::string_view sql) {
+  const int rc = sqlite3_prepare_v3(db.handle(), sql.data(), static_cast<int>(sql.size()),
+                                    SQLITE_PREPARE_PERSISTENT, &handle_, nullptr);
+  if (rc != SQLITE_OK) fail(db.handle(), rc, sql);
+}
+Statement::~Statement() { sqlite3_finalize(handle_); }
+Statement::Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+Statement& Statement::operator=(Statement&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  return *this;
+}
+
+Statement& Statement::bind(int i, std::int64_t v) {
+  sqlite3_bind_int64(handle_, i, v);
+  return *this;
+}
+Statement& Statement::bind_text(int i, std::string_view v) {
+  sqlite3_bind_text64(handle_, i, v.data() ? v.data() : "", v.size(), SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+Statement& Statement::bind_blob(int i, ByteView v) {
+  sqlite3_bind_blob64(handle_, i, v.data() ? v.data() : "", v.size(), SQLITE_STATIC);
+  return *this;
+}
+Statement& Statement::bind_null(int i) {
+  sqlite3_bind_null(handle_, i);
+  return *this;
+}
+Statement& Statement::bind(int i, const core::Value& v) {
+  switch (v.type) {
+    case core::Value::Type::integer: return bind(i, v.integer);
+    case core::Value::Type::real: sqlite3_bind_double(handle_, i, v.real()); return *this;
+    case core::Value::Type::text: return bind_text(i, v.bytes);
+    case core::Value::Type::blob: return bind_blob(i, v.bytes);
+    case core::Value::Type::null:
+    case core::Value::Type::in_table: break;
+  }
+  return bind_null(i);
+}
+
+bool Statement::step() {
+  const int rc = sqlite3_step(handle_);
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE) return false;
+  sqlite3* db = sqlite3_db_handle(handle_);
+  const int extended = sqlite3_extended_errcode(db);
+  const SqliteError error(extended, fmt::format("{} ({})", sqlite3_errmsg(db), sqlite3_sql(handle_)));
+  sqlite3_reset(handle_);
+  throw error;
+}
+void Statement::run() {
+  while (step()) {
+  }
+  sqlite3_reset(handle_);
+}
+int Statement::try_run() {
+  int rc = sqlite3_step(handle_);
+  while (rc == SQLITE_ROW) rc = sqlite3_step(handle_);
+  if (rc != SQLITE_DONE) rc = sqlite3_extended_errcode(sqlite3_db_handle(handle_));
+  sqlite3_reset(handle_);
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+void Statement::reset() { sqlite3_reset(handle_); }
+
+ByteView Statement::text(int i) const {
+  const auto* p = sqlite3_column_text(handle_, i);
+  return {reinterpret_cast<const char*>(p), static_cast<std::size_t>(sqlite3_column_bytes(handle_, i))};
+}
+ByteView Statement::blob(int i) const {
+  const auto* p = sqlite3_column_blob(handle_, i);
+  return {static_cast<const char*>(p), static_cast<std::size_t>(sqlite3_column_bytes(handle_, i))};
+}
+core::Value Statement::value(int i) const {
+  switch (sqlite3_column_type(handle_, i)) {
+    case SQLITE_INTEGER: return core::Value::of(integer(i));
+    case SQLITE_FLOAT: return core::Value::of_real(sqlite3_column_double(handle_, i));
+    case SQLITE_TEXT: return core::Value::text(text(i));
+    case SQLITE_BLOB: return core::Value::blob(blob(i));
+    default: return core::Value::null();
+  }
+}
+
+Connection::Connection(const std::string& path, int flags) {
+  const int rc = sqlite3_open_v2(path.c_str(), &handle_, flags | SQLITE_OPEN_EXRESCODE, nullptr);
+  if (rc != SQLITE_OK) {
+    const std::string message = fmt::format("cannot open {}: {}", path,
+                                            handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(rc));
+    sqlite3_close(std::exchange(handle_, nullptr));
+    throw SqliteError(rc, message);
+  }
+}
+Connection::~Connection() { sqlite3_close_v2(handle_); }
+Connection::Connection(Connection&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)) {}
+Connection& Connection::operator=(Connection&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  return *this;
+}
+
+void Connection::exec(const std::string& sql) {
+  const int rc = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) fail(handle_, rc, sql);
+}
+std::int64_t Connection::integer(const std::string& sql, std::int64_t otherwise) {
+  Statement s(*this, sql);
+  return s.step() && !s.is_null(0) ? s.integer(0) : otherwise;
+}
+std::string Connection::text(const std::string& sql) {
+  Statement s(*this, sql);
+  return s.step() ? std::string(s.text(0)) : std::string();
+}
+
+Transaction::Transaction(Connection& db, const char* begin) : db_(db), nested_(db.in_transaction()) {
+  db_.exec(nested_ ? "SAVEPOINT mycelial" : begin);
+}
+Transaction::~Transaction() {
+  if (!open_ || !db_.in_transaction()) return;
+  sqlite3_exec(db_.handle(), nested_ ? "ROLLBACK TO mycelial; RELEASE mycelial" : "ROLLBACK", nullptr,
+               nullptr, nullptr);
+}
+void Transaction::commit() {
+  db_.exec(nested_ ? "RELEASE mycelial" : "COMMIT");
+  open_ = false;
+}
+
+std::string quote_name(std::string_view name) {
+  std::string out = "\"";
+  for (const char c : name) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+std::string quote_text(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') out += '\'';
+    out += c;
+  }
+  return out + '\'';
+}
+std::string to_literal(const core::Value& value) {
+  switch (value.type) {
+    case core::Value::Type::integer: return std::to_string(value.integer);
+    case core::Value::Type::real:
+      if (std::isinf(value.real())) return value.real() > 0 ? "9e999" : "-9e999";
+      return fmt::format("{:#.17g}", value.real());
+    case core::Value::Type::text: return quote_text(value.bytes);
+    case core::Value::Type::blob: return "x'" + to_hex(value.bytes) + "'";
+    default: return "NULL";
+  }
+}
+
+}  // namespace mycelial::storage

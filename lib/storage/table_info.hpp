@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What SQLite knows of an application's table, as far as syncing needs it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/types.hpp"
+#include "storage/sqlite.hpp"
+
+namespace mycelial::storage {
+
+enum class TableKind : std::uint8_t {
+  integer_key,    ///< INTEGER PRIMARY KEY: the rowid is the key.
+  rowid_key,      ///< Another declared key on a rowid table.
+  keyless,        ///< No declared key.
+  without_rowid,  ///< WITHOUT ROWID.
+};
+
+enum class Affinity : std::uint8_t { blob, text, numeric, integer, real };
+enum class Collation : std::uint8_t { binary, nocase, rtrim };
+
+struct ColumnInfo {
+  std::string name;
+  std::uint32_t id = 0;  ///< Stable number in mycelial_column; survives RENAME and reordering.
+  Affinity affinity = Affinity::blob;
+  bool typed_any = false;      ///< No affinity (or STRICT ANY): 1 and 1.0 differ as values.
+  int key_position = 0;        ///< 1-based place in the declared key, 0 if not in it.
+  Collation collation = Collation::binary;  ///< Of the key index, for key columns.
+};
+
+struct UniqueIndex {
+  std::string name;
+  std::vector<std::uint32_t> columns;  ///< Positions in TableInfo::columns.
+  std::vector<Collation> collations;
+};
+
+struct TableInfo {
+  std::uint32_t id = 0;  ///< mycelial_table.id; 0 when the table is not tracked.
+  std::string name;
+  TableKind kind = TableKind::keyless;
+  std::vector<ColumnInfo> columns;        ///< Stored columns (generated ones are left out).
+  std::vector<std::uint32_t> key;         ///< Positions in `columns`, in key order.
+  std::vector<UniqueIndex> uniques;       ///< UNIQUE besides the key.
+  bool referenced = false;                ///< A foreign key of some table refers to it.
+  bool autoincrement = false;
+};
+
+/// Reads the schema of an ordinary table. `id` and column ids are zero if it is not tracked.
+/// Throws not_found.
+TableInfo read_table(Connection& db, const std::string& name);
+
+/// Why a table cannot be tracked and what to do about it; empty when it can. Virtual tables, shadow
+/// tables, views, names that begin with mycelial_ or sqlite_, UNIQUE indexes over expressions or
+/// with WHERE, collations that are not built in, ...
+std::string refusal(Connection& db, const std::string& name);
+
+/// Every ordinary table of the main database that is not ours and not SQLite's own, by name.
+std::vector<std::string> ordinary_tables(Connection& db);
+
+}  // namespace mycelial::storage
