@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store: one SQLite file as the session sees it. It seals what triggers captured, applies what
+// peers sent, and keeps the bookkeeping (mycelial_* tables) beside the application's tables.
+// Not thread-safe: one strand owns it. Errors are Status at this edge.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/exchange.hpp"
+#include "core/types.hpp"
+#include "mycelial/environment.hpp"
+#include "mycelial/replica.hpp"
+#include "mycelial/status.hpp"
+
+namespace mycelial::storage {
+
+struct StoreOptions {
+  Clock* clock = nullptr;      ///< Required.
+  Entropy* entropy = nullptr;  ///< Required.
+  std::uint32_t busy_timeout_ms = 10000;
+  std::uint64_t tail_bytes_max = 0;  ///< 0: max(16 MiB, 5 % of the file).
+  bool create = false;
+  /// Take the lease of the file (one holder at a time, also across processes) and check identity:
+  /// a copied or restored file gets a new site id. False: look, track and seal only.
+  bool exclusive = true;
+  bool synchronous_full = true;  ///< False only in tests on throw-away files.
+};
+
+class Store : public core::Depot {
+ public:
+  /// Errors: not_found, corrupt, busy (another holder of the lease), io, version.
+  static Result<std::unique_ptr<Store>> open(const std::string& path, const StoreOptions& options);
+  ~Store() override = default;
+
+  virtual Status track(const std::string& table) = 0;
+  virtual Result<std::vector<TrackedTable>> track_all() = 0;
+  virtual Status untrack(const std::string& table) = 0;
+  virtual Status untrack_all() = 0;
+
+  /// True when another connection committed since the last call (cheap: PRAGMA data_version).
+  virtual bool changed_outside() = 0;
+  /// Entries captured and not sealed, at most `limit` counted.
+  virtual Result<std::uint64_t> journal_entries(std::uint64_t limit) = 0;
+  /// Seals the whole journal into change sets (none if nothing was captured). Also resumes work
+  /// that apply left for later (re-keying of rows that lost an automatic key).
+  virtual Result<std::vector<core::UnitRef>> seal() = 0;
+
+  /// Tables and rows touched by apply_staged() since the last call.
+  virtual ChangeEvent take_changes() = 0;
+
+  /// Fills site, tables, counters, notes (peers are the engine's).
+  virtual Result<ReplicaStatus> status() = 0;
+  virtual Result<std::vector<Conflict>> conflicts() = 0;
+  virtual Result<std::string> digest() = 0;
+  virtual Result<std::vector<std::string>> check() = 0;
+};
+
+}  // namespace mycelial::storage
