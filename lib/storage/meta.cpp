@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/meta.hpp"
+
+#include <fmt/format.h>
+
+#include "storage/capture.hpp"
+
+namespace mycelial::storage {
+namespace {
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE mycelial_meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+-- id 0 is the baseline: rows that were there when their table was tracked.
+CREATE TABLE mycelial_stream(id INTEGER PRIMARY KEY, site BLOB, scope INTEGER, class INTEGER,
+                             seq INTEGER, hash BLOB);
+INSERT INTO mycelial_stream VALUES(0, zeroblob(16), 0, 0, 0, x'');
+-- What the author of a stream had seen when it made its latest set.
+CREATE TABLE mycelial_context(stream INTEGER, other INTEGER, seq INTEGER,
+                              PRIMARY KEY(stream, other)) WITHOUT ROWID;
+-- Sealed sets kept for peers that are behind. data is NULL when it lies in a file of its own.
+CREATE TABLE mycelial_set(ord INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER, first INTEGER,
+                          last INTEGER, hash BLOB, size INTEGER, data BLOB);
+CREATE INDEX mycelial_set_by_stream ON mycelial_set(stream, last);
+CREATE TABLE mycelial_schema(hash BLOB PRIMARY KEY, record BLOB, announced INTEGER) WITHOUT ROWID;
+-- Bookkeeping of rows that tables with rowids show, about 256 rows a record.
+CREATE TABLE mycelial_segment(tbl INTEGER, first INTEGER, data BLOB,
+                              PRIMARY KEY(tbl, first)) WITHOUT ROWID;
+-- Hidden identities -> rowid, 256 numbers a record.
+CREATE TABLE mycelial_ident(tbl INTEGER, origin INTEGER, block INTEGER, data BLOB,
+                            PRIMARY KEY(tbl, origin, block)) WITHOUT ROWID;
+-- Rows that no rowid table shows: WITHOUT ROWID rows, the dead, the hidden, the parked.
+CREATE TABLE mycelial_row(tbl INTEGER, ident BLOB, status INTEGER, data BLOB, blocker BLOB, at INTEGER,
+                          PRIMARY KEY(tbl, ident)) WITHOUT ROWID;
+CREATE INDEX mycelial_row_hidden ON mycelial_row(tbl, status) WHERE status > 1;
+-- Unique values that hidden rows claim.
+CREATE TABLE mycelial_claim(tbl INTEGER, idx INTEGER, value BLOB, ident BLOB,
+                            PRIMARY KEY(tbl, idx, value, ident)) WITHOUT ROWID;
+CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER, ident BLOB, col TEXT,
+                               kind TEXT, value TEXT, winner TEXT, rule TEXT, at INTEGER);
+)sql";
+
+}  // namespace
+
+bool Meta::exists(Connection& db) {
+  return db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'mycelial_meta'") != 0;
+}
+
+void Meta::create(Connection& db) {
+  if (exists(db)) {
+    const auto format = db.integer("SELECT value FROM mycelial_meta WHERE key = 'format'");
+    if (format > kFileFormat) {
+      throw StorageError(Errc::version,
+                         fmt::format("this file has mycelial format {}, this mycelial knows up to {}; "
+                                     "upgrade mycelial here",
+                                     format, kFileFormat));
+    }
+    return;
+  }
+  db.exec(kTables);
+  create_capture_tables(db);
+  db.exec(fmt::format("INSERT INTO mycelial_meta VALUES('format', {})", kFileFormat));
+}
+
+void Meta::reload() {
+  streams_.clear();
+  origins_.clear();
+  covered_.clear();
+  have_.clear();
+  ranks_.reset();
+  Statement s(db_, "SELECT id, site, scope, class, seq, hash FROM mycelial_stream ORDER BY id");
+  while (s.step()) {
+    const core::Stream stream{core::Site::from(s.blob(1)), static_cast<std::uint32_t>(s.number(2)),
+                              static_cast<std::uint32_t>(s.number(3))};
+    const auto id = s.number(0);
+    streams_.resize(id + 1);
+    covered_.resize(id + 1);
+    streams_[id] = stream;
+    covered_[id] = id == 0 ? 0 : s.number(4);
+    origins_[stream] = static_cast<core::Origin>(id);
+    if (id != 0 && s.number(4) > 0) have_[stream] = {s.number(4), Hash::from(s.blob(5))};
+  }
+  site_ = core::Site::from(get("site"));
+  label_ = core::Site::from(get("label"));
+  clock = static_cast<core::Hlc>(get_integer("clock"));
+}
+
+std::string Meta::get(std::string_view key) {
+  Statement s(db_, "SELECT value FROM mycelial_meta WHERE key = ?1");
+  s.bind_text(1, key);
+  return s.step() ? std::string(s.blob(0)) : std::string();
+}
+
+std::int64_t Meta::get_integer(std::string_view key) {
+  Statement s(db_, "SELECT value FROM mycelial_meta WHERE key = ?1");
+  s.bind_text(1, key);
+  return s.step() ? s.integer(0) : 0;
+}
+
+void Meta::set(std::string_view key, const core::Value& value) {
+  Statement s(db_, "INSERT OR REPLACE INTO mycelial_meta VALUES(?1, ?2)");
+  s.bind_text(1, key).bind(2, value).run();
+}
+
+void Meta::set_site(const core::Site& site) {
+  set("site", core::Value::blob(site.view()));
+  site_ = site;
+}
+
+void Meta::set_label(const core::Site& label) {
+  set("label", core::Value::blob(label.view()));
+  label_ = label;
+}
+
+std::optional<core::Origin> Meta::find_origin(const core::Stream& stream) const {
+  const auto it = origins_.find(stream);
+  return it == origins_.end() ? std::nullopt : std::optional(it->second);
+}
+
+core::Origin Meta::origin_of(const core::Stream& stream) {
+  if (const auto known = find_origin(stream)) return *known;
+  const auto id = static_cast<core::Origin>(streams_.size());
+  Statement s(db_, "INSERT INTO mycelial_stream VALUES(?1, ?2, ?3, ?4, 0, x'')");
+  s.bind(1, id).bind_blob(2, stream.site.view()).bind(3, stream.scope).bind(4, stream.priority_class);
+  s.run();
+  streams_.push_back(stream);
+  covered_.push_back(0);
+  origins_[stream] = id;
+  ranks_.reset();
+  return id;
+}
+
+const core::Ranks& Meta::ranks() {
+  if (!ranks_) ranks_.emplace(streams_);
+  return *ranks_;
+}
+
+void Meta::advance(const core::Stream& stream, const core::Tip& tip) {
+  const auto id = origin_of(stream);
+  Statement s(db_, "UPDATE mycelial_stream SET seq = ?2, hash = ?3 WHERE id = ?1");
+  s.bind(1, id).bind(2, tip.seq).bind_blob(3, tip.hash.view()).run();
+  covered_[id] = tip.seq;
+  have_[stream] = tip;
+}
+
+void Meta::save_clock() { set("clock", core::Value::of(static_cast<std::int64_t>(clock))); }
+
+}  // namespace mycelial::storage

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small facts of the file: format, site, clock, and the dictionary of streams with how far each
+// has been applied. Cached; reload() after another connection may have written.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/row.hpp"
+#include "core/types.hpp"
+#include "storage/sqlite.hpp"
+
+namespace mycelial::storage {
+
+constexpr std::int64_t kFileFormat = 1;
+
+class Meta {
+ public:
+  explicit Meta(Connection& db) : db_(db) {}
+
+  /// Makes the mycelial_* tables if the file has none. Throws version for a newer format.
+  static void create(Connection& db);
+  static bool exists(Connection& db);
+
+  void reload();
+
+  std::string get(std::string_view key);
+  std::int64_t get_integer(std::string_view key);
+  void set(std::string_view key, const core::Value& value);
+
+  const core::Site& site() const { return site_; }
+  /// The site whose name unsealed journal entries go by.
+  const core::Site& label() const { return label_; }
+  void set_site(const core::Site& site);
+  void set_label(const core::Site& label);
+
+  core::Stream own_stream() const { return {site_, 0, 0}; }
+  core::Origin origin_of(const core::Stream& stream);  ///< Adds it to the dictionary if needed.
+  std::optional<core::Origin> find_origin(const core::Stream& stream) const;
+  const core::Stream& stream_of(core::Origin origin) const { return streams_.at(origin); }
+  std::size_t origins() const { return streams_.size(); }
+  const core::Ranks& ranks();
+
+  const core::Have& have() const { return have_; }
+  core::Covered covered() const { return covered_; }
+  void advance(const core::Stream& stream, const core::Tip& tip);
+
+  core::Hlc clock = 0;  ///< Persisted by save_clock().
+  void save_clock();
+
+ private:
+  Connection& db_;
+  core::Site site_, label_;
+  std::vector<core::Stream> streams_;            // by Origin
+  std::map<core::Stream, core::Origin> origins_;
+  std::vector<std::uint64_t> covered_;           // by Origin
+  core::Have have_;
+  std::optional<core::Ranks> ranks_;
+};
+
+}  // namespace mycelial::storage

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/table_io.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mycelial::storage {
+namespace {
+
+/// Set by the authorizer while a statement is prepared: a trigger deletes from a tracked table,
+/// which cannot be silenced alone.
+thread_local bool trigger_deletes = false;
+
+bool is_tracked(sqlite3* db, const char* table) {
+  sqlite3_stmt* s = nullptr;
+  bool found = false;
+  if (sqlite3_prepare_v2(db, "SELECT 1 FROM mycelial_table WHERE name = ?1 AND tracked", -1, &s,
+                         nullptr) == SQLITE_OK) {
+    sqlite3_bind_text(s, 1, table, -1, SQLITE_STATIC);
+    found = sqlite3_step(s) == SQLITE_ROW;
+  }
+  sqlite3_finalize(s);
+  return found;
+}
+
+int authorize(void* db, int action, const char* table, const char*, const char*,
+              const char* trigger) {
+  if (!trigger || !table) return SQLITE_OK;
+  if (action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE) return SQLITE_OK;
+  if (std::string_view(table) == "mycelial_journal") return SQLITE_IGNORE;
+  if (!is_tracked(static_cast<sqlite3*>(db), table)) return SQLITE_OK;
+  if (action == SQLITE_DELETE) trigger_deletes = true;
+  return SQLITE_IGNORE;
+}
+
+const char* collation_name(Collation c) {
+  return c == Collation::nocase ? "NOCASE" : c == Collation::rtrim ? "RTRIM" : "BINARY";
+}
+
+std::string pick_rowid_name(const TableInfo& info) {
+  for (const char* name : {"rowid", "_rowid_", "oid"}) {
+    const bool taken = std::any_of(info.columns.begin(), info.columns.end(), [&](const auto& c) {
+      return sqlite3_stricmp(c.name.c_str(), name) == 0;
+    });
+    if (!taken) return name;
+  }
+  return info.key.empty() ? "rowid" : quote_name(info.columns[info.key[0]].name);
+}
+
+}  // namespace
+
+void silence_triggers(Connection& db) {
+  sqlite3_set_authorizer(db.handle(), authorize, db.handle());
+  sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+}
+
+TableIo::TableIo(Connection& db, TableInfo info)
+    : db_(db), info_(std::move(info)), rowid_name_(pick_rowid_name(info_)) {
+  schema_.table = info_.name;
+  schema_.key = info_.key;
+  std::string names, marks;
+  for (const auto& c : info_.columns) {
+    schema_.columns.push_back(c.name);
+    ids_.push_back(c.id);
+    names += (names.empty() ? "" : ", ") + quote_name(c.name);
+    marks += marks.empty() ? "?" : ", ?";
+  }
+  hash_ = schema_.hash();
+  Statement triggers(db, "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
+                         "COLLATE NOCASE AND name NOT LIKE 'mycelial%'");
+  app_triggers_ = triggers.bind_text(1, info_.name).step();
+  const std::string table = quote_name(info_.name);
+  select_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", names, table, where()));
+  insert_ = prepare(fmt::format("INSERT INTO {}({}) VALUES({})", table, names, marks));
+  delete_ = prepare(fmt::format("DELETE FROM {} WHERE {}", table, where()));
+  if (!info_.key.empty()) {
+    std::string match;
+    for (const auto k : info_.key) {
+      match += fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
+                           quote_name(info_.columns[k].name),
+                           collation_name(info_.columns[k].collation));
+    }
+    find_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", has_rowid() ? rowid_name_ : "0",
+                                      table, match));
+  }
+}
+
+Statement TableIo::prepare(const std::string& sql) {
+  if (!app_triggers_) return {db_, sql};
+  trigger_deletes = false;
+  sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
+  Statement s(db_, sql);
+  sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  if (!trigger_deletes) return s;
+  note_ = fmt::format("{}: a trigger deletes from a tracked table, so none of this table's triggers "
+                      "run when remote rows are applied",
+                      info_.name);
+  app_triggers_ = false;
+  return {db_, sql};
+}
+
+std::string TableIo::where() const {
+  if (has_rowid()) return rowid_name_ + " = ?";
+  std::string out;
+  for (const auto k : info_.key) {
+    out += (out.empty() ? "" : " AND ") + quote_name(info_.columns[k].name) + " = ? COLLATE " +
+           collation_name(info_.columns[k].collation);
+  }
+  return out;
+}
+
+int TableIo::bind_ref(Statement& s, int at, const RowRef& ref) {
+  if (has_rowid()) {
+    s.bind(at++, ref.rowid);
+    return at;
+  }
+  const auto values = key_values(ref.key);
+  if (!values) throw StorageError(Errc::corrupt, "malformed key identity in " + info_.name);
+  for (const auto& v : *values) s.bind(at++, v);
+  return at;
+}
+
+std::optional<std::uint32_t> TableIo::position_of(std::uint32_t column_id) const {
+  const auto it = std::find(ids_.begin(), ids_.end(), column_id);
+  if (it == ids_.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(it - ids_.begin());
+}
+
+std::optional<std::span<const core::Value>> TableIo::read(const RowRef& ref) {
+  select_.reset();
+  bind_ref(select_, 1, ref);
+  if (!select_.step()) {
+    select_.reset();
+    return std::nullopt;
+  }
+  row_.resize(ids_.size());
+  for (std::size_t i = 0; i < row_.size(); ++i) row_[i] = select_.value(static_cast<int>(i));
+  return row_;
+}
+
+std::optional<std::int64_t> TableIo::find_key(ByteView identity) {
+  const auto values = key_values(identity);
+  if (!values || values->size() != info_.key.size() || !find_) return std::nullopt;
+  if (info_.kind == TableKind::integer_key && (*values)[0].type != core::Value::Type::integer) {
+    return std::nullopt;
+  }
+  Use find(find_);
+  int i = 1;
+  for (const auto& v : *values) find->bind(i++, v);
+  return find->step() ? std::optional(find->integer(0)) : std::nullopt;
+}
+
+std::optional<core::Identity> TableIo::key_of(std::span<const core::Value> values) const {
+  if (info_.key.empty()) return std::nullopt;
+  std::vector<core::Value> key;
+  for (const auto k : info_.key) key.push_back(values[k]);
+  return key_identity(info_, key);
+}
+
+int TableIo::judge(int rc, Statement& s) {
+  if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH) return rc;
+  if ((rc & 0xff) == SQLITE_ERROR) return SQLITE_CONSTRAINT_TRIGGER;  // RAISE, or a trigger that fails
+  throw SqliteError(rc, fmt::format("{} ({})", sqlite3_errmsg(db_.handle()), sqlite3_sql(s.handle())));
+}
+
+int TableIo::insert(std::span<const core::Value> values, std::int64_t* rowid) {
+  int i = 1;
+  for (const auto& v : values) insert_.bind(i++, v);
+  int rc = judge(insert_.try_run(), insert_);
+  if (rc == SQLITE_CONSTRAINT_TRIGGER && app_triggers_) {
+    Statement plain(db_, sqlite3_sql(insert_.handle()));
+    i = 1;
+    for (const auto& v : values) plain.bind(i++, v);
+    rc = judge(plain.try_run(), plain);
+  }
+  if (rc == SQLITE_OK && rowid) *rowid = db_.last_rowid();
+  return rc;
+}
+
+int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
+                    std::span<const core::Value> values) {
+  const std::vector<std::uint32_t> which(positions.begin(), positions.end());
+  auto& s = updates_[which];
+  if (!s) {
+    std::string set;
+    for (const auto p : positions) {
+      set += (set.empty() ? "" : ", ") + quote_name(info_.columns[p].name) + " = ?";
+    }
+    s = prepare(fmt::format("UPDATE {} SET {} WHERE {}", quote_name(info_.name), set, where()));
+  }
+  const auto bind = [&](Statement& to) {
+    int i = 1;
+    for (const auto p : positions) to.bind(i++, values[p]);
+    bind_ref(to, i, ref);
+  };
+  bind(s);
+  int rc = judge(s.try_run(), s);
+  if (rc == SQLITE_CONSTRAINT_TRIGGER && app_triggers_) {
+    Statement plain(db_, sqlite3_sql(s.handle()));
+    bind(plain);
+    rc = judge(plain.try_run(), plain);
+  }
+  return rc;
+}
+
+void TableIo::remove(const RowRef& ref) {
+  bind_ref(delete_, 1, ref);
+  int rc = judge(delete_.try_run(), delete_);
+  if (rc != SQLITE_OK) {
+    Statement plain(db_, sqlite3_sql(delete_.handle()));
+    bind_ref(plain, 1, ref);
+    rc = judge(plain.try_run(), plain);
+  }
+  if (rc != SQLITE_OK) throw SqliteError(rc, "cannot delete a row of " + info_.name);
+}
+
+std::vector<RowRef> TableIo::holders(std::size_t index, std::span<const core::Value> values) {
+  std::vector<RowRef> out;
+  const bool is_key = index == info_.uniques.size();
+  const auto& columns = is_key ? info_.key : info_.uniques[index].columns;
+  std::string match;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (values[columns[i]].type == core::Value::Type::null) return out;
+    const auto collation =
+        is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i];
+    match += fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
+                         quote_name(info_.columns[columns[i]].name), collation_name(collation));
+  }
+  Statement s(db_, fmt::format("SELECT {} FROM {} WHERE {}", has_rowid() ? rowid_name_ : "0",
+                               quote_name(info_.name), match));
+  int i = 1;
+  for (const auto c : columns) s.bind(i++, values[c]);
+  while (s.step()) out.push_back({s.integer(0), {}});
+  return out;
+}
+
+std::int64_t TableIo::max_rowid() {
+  return db_.integer(fmt::format("SELECT max({}) FROM {}", rowid_name_, quote_name(info_.name)));
+}
+
+}  // namespace mycelial::storage

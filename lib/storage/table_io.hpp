@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads and writes rows of one application table, on our own connection. Capture triggers never
+// fire here; the application's own triggers run where they keep untracked tables (search indexes,
+// sums) and are left out where they would write tracked ones: they ran at the origin.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/identity.hpp"
+#include "storage/sqlite.hpp"
+#include "storage/table_info.hpp"
+
+namespace mycelial::storage {
+
+/// Where a row is: by rowid, or by key in a WITHOUT ROWID table.
+struct RowRef {
+  std::int64_t rowid = 0;
+  ByteView key;  ///< Identity; used by WITHOUT ROWID tables only.
+};
+
+class TableIo {
+ public:
+  TableIo(Connection& db, TableInfo info);
+
+  const TableInfo& info() const { return info_; }
+  const core::Schema& schema() const { return schema_; }
+  const Hash& schema_hash() const { return hash_; }
+  /// Stable ids of the columns, by position.
+  const std::vector<std::uint32_t>& column_ids() const { return ids_; }
+  std::optional<std::uint32_t> position_of(std::uint32_t column_id) const;
+  bool has_rowid() const { return info_.kind != TableKind::without_rowid; }
+  /// Why the application's triggers do not run on applied rows, if so.
+  const std::string& note() const { return note_; }
+
+  /// The row's values by position, or nothing. They live until the next read() or release().
+  std::optional<std::span<const core::Value>> read(const RowRef& ref);
+  void release() { select_.reset(); }
+  /// The rowid (0 for WITHOUT ROWID) of the row with this key identity.
+  std::optional<std::int64_t> find_key(ByteView identity);
+  /// The identity that these values give a row; nothing if it has a hidden one.
+  std::optional<core::Identity> key_of(std::span<const core::Value> values) const;
+
+  /// Result codes are SQLite's extended ones; constraint failures are for the caller to judge,
+  /// anything else throws.
+  int insert(std::span<const core::Value> values, std::int64_t* rowid);
+  int update(const RowRef& ref, std::span<const std::uint32_t> positions,
+             std::span<const core::Value> values);
+  void remove(const RowRef& ref);
+  /// References of shown rows that hold the same values as `values` in unique index i (i == the
+  /// number of indexes: the key).
+  std::vector<RowRef> holders(std::size_t index, std::span<const core::Value> values);
+  std::int64_t max_rowid();
+
+ private:
+  Statement prepare(const std::string& sql);
+  std::string where() const;
+  int bind_ref(Statement& s, int at, const RowRef& ref);
+  int judge(int rc, Statement& s);
+
+  Connection& db_;
+  TableInfo info_;
+  core::Schema schema_;
+  Hash hash_;
+  std::vector<std::uint32_t> ids_;
+  std::string rowid_name_, note_;
+  bool app_triggers_ = false;
+  Statement select_, insert_, delete_, find_;
+  std::map<std::vector<std::uint32_t>, Statement> updates_;
+  std::vector<core::Value> row_;
+};
+
+/// Installs the authorizer that silences triggers on the connection.
+void silence_triggers(Connection& db);
+
+}  // namespace mycelial::storage
