@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/depot.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mycelial::engine {
+namespace {
+constexpr TimeMs kBackoffMinMs = 20;
+constexpr TimeMs kBackoffMaxMs = 5000;
+}  // namespace
+
+Result<core::UnitRef> GuardedDepot::cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
+                                        const std::vector<Hash>& resume) {
+  auto unit = store_.cut(tips, resume);
+  faults_.outcome("making a snapshot for a peer", unit.status());
+  return unit;
+}
+
+Result<Bytes> GuardedDepot::read(const core::UnitRef& unit, std::uint64_t offset,
+                                 std::size_t size) const {
+  auto bytes = store_.read(unit, offset, size);
+  faults_.outcome("reading a change set", bytes.status());
+  return bytes;
+}
+
+Status GuardedDepot::stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) {
+  Status status = store_.stage(unit, offset, bytes);
+  faults_.outcome("keeping what a peer sent", status);
+  return status;
+}
+
+Result<core::Depot::Applied> GuardedDepot::apply_staged() {
+  const TimeMs now = clock_.monotonic_ms();
+  if (retry_at_ != kNever && now < retry_at_) return failure_;
+  auto applied = store_.apply_staged();
+  faults_.outcome("applying what a peer sent", applied.status());
+  if (!applied.ok()) {
+    failure_ = applied.status();
+    backoff_ = std::clamp(backoff_ * 2, kBackoffMinMs, kBackoffMaxMs);
+    retry_at_ = clock_.monotonic_ms() + backoff_;
+    return applied;
+  }
+  retry_at_ = kNever;
+  backoff_ = 0;
+  if (!applied->units.empty()) applied_ = true;
+  for (const auto& [unit, reason] : applied->rejected) {
+    faults_.note("a change set of site " + unit.stream.site.hex() + " (number " +
+                 std::to_string(unit.last) + ") was refused: " + reason.to_string());
+  }
+  return applied;
+}
+
+void GuardedDepot::become_new_site() {
+  const std::string before = store_.site().hex();
+  store_.become_new_site();
+  faults_.note("another copy of this file went on as site " + before +
+               "; this one is a site of its own now");
+}
+
+}  // namespace mycelial::engine

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// GuardedDepot: the store as the session sees it. Remembers failures for status() and keeps a busy
+// or full database from being tried again and again.
+#pragma once
+
+#include <utility>
+
+#include "core/exchange.hpp"
+#include "engine/faults.hpp"
+#include "engine/seal_schedule.hpp"
+#include "mycelial/environment.hpp"
+
+namespace mycelial::engine {
+
+class GuardedDepot final : public core::Depot {
+ public:
+  GuardedDepot(core::Depot& store, Clock& clock, Faults& faults)
+      : store_(store), clock_(clock), faults_(faults) {}
+
+  core::Site site() const override { return store_.site(); }
+  const core::Have& have() const override { return store_.have(); }
+  std::optional<Hash> hash_at(const core::Stream& stream, std::uint64_t seq) const override {
+    return store_.hash_at(stream, seq);
+  }
+  std::optional<std::vector<core::UnitRef>> tail(const core::Stream& stream, std::uint64_t first,
+                                                 std::uint64_t last) const override {
+    return store_.tail(stream, first, last);
+  }
+  Result<core::UnitRef> cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
+                            const std::vector<Hash>& resume) override;
+  Result<Bytes> read(const core::UnitRef& unit, std::uint64_t offset,
+                     std::size_t size) const override;
+  Status stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) override;
+  std::vector<core::ByteRange> missing(const core::UnitRef& unit) const override {
+    return store_.missing(unit);
+  }
+  std::vector<core::UnitRef> staged() const override { return store_.staged(); }
+  void drop_staged(const Hash& unit) override { store_.drop_staged(unit); }
+  Result<Applied> apply_staged() override;
+  void become_new_site() override;
+
+  /// When applying is worth another try; kNever when it has not failed.
+  TimeMs retry_at() const { return retry_at_; }
+  /// True once after units were applied: the store may have left work for the next seal.
+  bool take_applied() { return std::exchange(applied_, false); }
+
+ private:
+  core::Depot& store_;
+  Clock& clock_;
+  Faults& faults_;
+  TimeMs retry_at_ = kNever;
+  TimeMs backoff_ = 0;
+  Status failure_;
+  bool applied_ = false;
+};
+
+}  // namespace mycelial::engine

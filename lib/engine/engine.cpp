@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mycelial::engine {
+namespace {
+
+// The strand is never blocked for longer by somebody's lock; callers that want to wait try again.
+constexpr std::uint32_t kStrandBusyMs = 1000;
+constexpr std::uint32_t kPollMs = 1000;
+constexpr std::uint32_t kPollUnwatchedMs = 100;
+
+}  // namespace
+
+Result<std::shared_ptr<Engine>> Engine::open(Setup setup) {
+  storage::StoreOptions options;
+  options.clock = setup.options.environment.clock;
+  options.entropy = setup.options.environment.entropy;
+  options.busy_timeout_ms = std::min(setup.options.busy_timeout_ms, kStrandBusyMs);
+  options.tail_bytes_max = setup.options.tail_bytes_max;
+  options.create = setup.create;
+  options.exclusive = setup.options.exclusive;
+  options.synchronous_full = setup.synchronous_full;
+  auto store = storage::Store::open(setup.path, options);
+  if (!store.ok()) return store.status();
+  return over(std::move(setup), std::move(store).value());
+}
+
+std::shared_ptr<Engine> Engine::over(Setup setup, std::unique_ptr<storage::Store> store) {
+  const std::shared_ptr<Engine> engine(new Engine(std::move(setup), std::move(store)));
+  engine->start();
+  return engine;
+}
+
+Engine::Engine(Setup setup, std::unique_ptr<storage::Store> store)
+    : setup_(std::move(setup)),
+      strand_(std::make_shared<Strand>(*setup_.options.environment.executor)),
+      numbers_(std::make_shared<std::atomic<core::LinkNumber>>(0)),
+      store_(std::move(store)),
+      links_(*setup_.options.environment.entropy, faults_),
+      depot_(*store_, *setup_.options.environment.clock, faults_),
+      schedule_(setup_.options.debounce_ms, kPollMs, now()),
+      announced_(std::make_shared<std::atomic<bool>>(false)) {}
+
+Engine::~Engine() {
+  close();
+}
+
+/// The first look is a task of the strand, so that open() may be called on any thread.
+void Engine::start() {
+  if (!setup_.options.exclusive) return;
+  do {
+    setup_.options.environment.entropy->fill(&session_, sizeof session_);
+  } while (session_ == 0);
+  exchange_ = std::make_unique<core::Exchange>(depot_, links_, session_);
+  acceptor_ = std::make_unique<Acceptor>(weak_from_this(), strand_, numbers_, 0);
+  if (setup_.publish_peers) remove_peers(setup_.path);
+  const auto self = weak_from_this();
+  if (setup_.options.watch) {
+    watcher_ = std::make_unique<runtime::WalWatcher>();
+    const bool watching = watcher_->start(setup_.path, [self, strand = strand_, flag = announced_] {
+      if (flag->exchange(true)) return;
+      strand->post([self] {
+        if (const auto engine = self.lock()) engine->poke();
+      });
+    });
+    if (!watching) {
+      watcher_ = nullptr;
+      schedule_.set_poll(kPollUnwatchedMs);
+    }
+  }
+  strand_->post([self] {
+    if (const auto engine = self.lock())
+      engine->input([&] { engine->schedule_.dirty(engine->now()); });
+  });
+}
+
+Status Engine::usable() const {
+  return store_ ? Status() : Status(Errc::closed, setup_.path + ": the replica is closed");
+}
+
+Status Engine::may_sync() const {
+  if (Status status = usable(); !status.ok()) return status;
+  if (!exchange_) {
+    return Status(Errc::unsupported,
+                  setup_.path + " was opened without its links (exclusive is off)");
+  }
+  if (faults_.poisoned()) return Status(Errc::internal, faults_.last_error());
+  return {};
+}
+
+/// A failure that the caller is told; only an internal one is remembered too.
+Status Engine::told(const Status& status) {
+  if (status.code() == Errc::internal) faults_.poison(std::string(status.message()));
+  return status;
+}
+
+Status Engine::track(const std::string& table) {
+  Status status = usable();
+  if (status.ok())
+    input([&] {
+      status = told(store_->track(table));
+      schedule_.dirty(now());
+    });
+  return status;
+}
+
+Result<std::vector<TrackedTable>> Engine::track_all() {
+  if (Status status = usable(); !status.ok()) return status;
+  Result<std::vector<TrackedTable>> tables(Errc::internal, "tracking was interrupted");
+  input([&] {
+    tables = store_->track_all();
+    (void)told(tables.status());
+    schedule_.dirty(now());
+  });
+  return tables;
+}
+
+Status Engine::untrack(const std::string& table) {
+  Status status = usable();
+  if (status.ok()) input([&] { status = told(store_->untrack(table)); });
+  return status;
+}
+
+Status Engine::untrack_all() {
+  Status status = usable();
+  if (status.ok()) input([&] { status = told(store_->untrack_all()); });
+  return status;
+}
+
+Status Engine::add_transport(std::unique_ptr<Transport> transport) {
+  if (Status status = may_sync(); !status.ok()) return status;
+  return transports_.add(std::move(transport));
+}
+
+Result<std::string> Engine::listen(const std::string& endpoint) {
+  if (Status status = may_sync(); !status.ok()) return status;
+  auto transport = transports_.of(endpoint);
+  if (!transport.ok()) return transport.status();
+  return (*transport)->listen(endpoint, *acceptor_);
+}
+
+Status Engine::connect(const std::string& endpoint) {
+  if (Status status = may_sync(); !status.ok()) return status;
+  if (peers_.is_dialed(endpoint)) return {};
+  auto transport = transports_.of(endpoint);
+  if (!transport.ok()) return transport.status();
+  Status status = (*transport)->dial(endpoint, *acceptor_);
+  if (status.ok()) input([&] { peers_.dialing(endpoint); });
+  return status;
+}
+
+Status Engine::seal() {
+  Status status = usable();
+  if (status.ok() && faults_.poisoned()) return Status(Errc::internal, faults_.last_error());
+  if (status.ok()) input([&] { status = seal_now(); });
+  return status;
+}
+
+Result<ReplicaStatus> Engine::status() {
+  if (Status status = usable(); !status.ok()) return status;
+  auto out = store_->status();
+  if (!out.ok()) return out;
+  if (exchange_) {
+    out->peers = peers_.list(links_, exchange_->peers());
+  } else {
+    out->peers = read_peers(setup_.path);
+  }
+  out->last_error = faults_.last_error();
+  out->notes.insert(out->notes.end(), faults_.notes().begin(), faults_.notes().end());
+  return out;
+}
+
+Result<std::vector<Conflict>> Engine::conflicts() {
+  if (Status status = usable(); !status.ok()) return status;
+  return store_->conflicts();
+}
+
+Result<std::string> Engine::digest() {
+  if (Status status = usable(); !status.ok()) return status;
+  return store_->digest();
+}
+
+Result<std::vector<std::string>> Engine::check() {
+  if (Status status = usable(); !status.ok()) return status;
+  return store_->check();
+}
+
+void Engine::on_change(ChangeCallback callback) {
+  on_change_ = callback ? std::make_shared<const ChangeCallback>(std::move(callback)) : nullptr;
+}
+
+bool Engine::in_sync() const {
+  if (!exchange_) return false;
+  for (const auto& [number, link] : links_.all()) {
+    if (!link.closing && !exchange_->in_sync(number)) return false;
+  }
+  return true;
+}
+
+void Engine::close() noexcept {
+  try {
+    shut_down();
+  } catch (...) {  // Out of memory: what remains is freed by the destructor.
+  }
+}
+
+void Engine::shut_down() {
+  if (!store_) return;
+  if (watcher_) watcher_->stop();
+  if (exchange_) drop_links(kClosing);
+  abandon_syncs(Status(Errc::closed, setup_.path + ": the replica was closed"));
+  for (SyncJob& job : syncs_) {
+    if (job.transport) job.transport->stop();
+  }
+  transports_.stop();
+  syncs_.clear();
+  exchange_ = nullptr;
+  on_change_ = nullptr;
+  if (setup_.publish_peers && setup_.options.exclusive) remove_peers(setup_.path);
+  store_ = nullptr;
+}
+
+}  // namespace mycelial::engine

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include "engine/engine.hpp"
+
+namespace mycelial::engine {
+namespace {
+
+// Without a link nothing needs sealing, but a journal must not grow without bound either.
+constexpr std::uint64_t kJournalMax = 10000;
+constexpr TimeMs kPublishEveryMs = 1000;
+constexpr TimeMs kPublishSoonMs = 20;
+
+}  // namespace
+
+void Engine::poke() {
+  announced_->store(false);  // before looking: a commit from here on announces itself again
+  input([&] {
+    schedule_.announced(now());
+    look();
+  });
+}
+
+void Engine::look() {
+  schedule_.looked(store_->changed_outside(), now());
+  if (watcher_ && !watcher_->active()) schedule_.set_poll(100);
+}
+
+Status Engine::seal_now() {
+  const auto units = store_->seal();
+  faults_.outcome("sealing", units.status());
+  if (!units.ok()) {
+    schedule_.dirty(now());
+    schedule_.seal_failed(now());
+    return units.status();
+  }
+  schedule_.sealed();
+  if (exchange_ && !units->empty()) exchange_->sealed(*units, now());
+  return {};
+}
+
+void Engine::seal_if_due() {
+  if (now() < schedule_.seal_at()) return;
+  if (!schedule_.has_links()) {
+    const auto entries = store_->journal_entries(kJournalMax + 1);
+    if (entries.ok() && *entries <= kJournalMax) return schedule_.postponed(now());
+  }
+  (void)seal_now();
+}
+
+void Engine::on_timer() {
+  if (!exchange_ || faults_.poisoned()) return;
+  const TimeMs at = now();
+  if (at >= schedule_.look_at()) look();
+  seal_if_due();
+  if (at >= exchange_->next_tick()) exchange_->tick(at);
+  if (at >= depot_.retry_at()) retry_apply();
+  publish_peers_if_due();
+}
+
+/// The session tries again when it ticks; if it did not, the staged units must not wait for ever.
+void Engine::retry_apply() {
+  exchange_->tick(now());
+  if (now() < depot_.retry_at()) return;
+  const auto applied = depot_.apply_staged();
+  if (applied.ok()) exchange_->sealed({}, now());
+}
+
+void Engine::deliver_changes() {
+  const ChangeEvent event = store_->take_changes();
+  if (event.rows == 0 && event.tables.empty()) return;
+  const auto callback = on_change_;  // it may be replaced meanwhile
+  if (!callback) return;
+  try {
+    (*callback)(event);
+  } catch (...) {
+    faults_.note("the change callback threw an exception");
+  }
+}
+
+void Engine::after_input() {
+  if (!store_ || !exchange_) return;
+  if (depot_.take_applied()) schedule_.dirty(now());
+  deliver_changes();
+  if (!store_) return;  // closed by the callback
+  if (faults_.poisoned()) {
+    drop_links("this replica stopped after an internal error");
+    abandon_syncs(Status(Errc::internal, faults_.last_error()));
+  }
+  check_syncs();
+  if (!store_) return;
+  if (setup_.publish_peers && publish_at_ == kNever) {
+    publish_at_ = std::max(now() + kPublishSoonMs, published_at_ + kPublishEveryMs);
+  }
+  arm();
+}
+
+void Engine::publish_peers_if_due() {
+  if (now() < publish_at_) return;
+  publish_at_ = kNever;
+  const auto peers = peers_.list(links_, exchange_->peers());
+  std::string text = peers.empty() && published_.empty() ? std::string() : format_peers(peers);
+  if (text == published_) return;
+  published_at_ = now();
+  const Status status = write_peers(setup_.path, text);
+  faults_.outcome("writing the list of peers", status);
+  if (status.ok()) published_ = std::move(text);
+}
+
+/// One timer is pending at most, but for those overtaken by an earlier one.
+void Engine::arm() {
+  if (faults_.poisoned()) return;
+  TimeMs next = std::min({schedule_.look_at(), schedule_.seal_at(), depot_.retry_at()});
+  if (!links_.all().empty()) next = std::min(next, exchange_->next_tick());
+  for (const SyncJob& job : syncs_) next = std::min(next, sync_due(job));
+  // Nobody is waiting for the list: it goes with whatever comes next, at the latest with a look.
+  if (links_.open() > 0 || !published_.empty()) next = std::min(next, publish_at_);
+  if (next == kNever) return;
+  next = std::max(next, now() + 1);
+  if (armed_at_ <= next) return;
+  armed_at_ = next;
+  strand_->post_at(next, [self = weak_from_this(), arming = ++arming_] {
+    const auto engine = self.lock();
+    if (!engine || engine->arming_ != arming) return;
+    engine->armed_at_ = kNever;
+    engine->input([&] { engine->on_timer(); });
+  });
+}
+
+}  // namespace mycelial::engine
