@@ -104,6 +104,9 @@ MYCELIAL_CAPI void mycelial_options_init(mycelial_options* options,
 MYCELIAL_CAPI mycelial_code mycelial_open(const char* path, const mycelial_options* options,
                                           mycelial_replica** out,
                                           mycelial_error* error) MYCELIAL_NOEXCEPT;
+/* Stops links and closes the file; calls that wait in other threads end, later ones fail with
+ * MYCELIAL_CLOSED. Within 2 s, idempotent, from any thread. The handle stays to be freed. */
+MYCELIAL_CAPI void mycelial_shutdown(mycelial_replica* replica) MYCELIAL_NOEXCEPT;
 /* Stops links, closes and frees. Returns within 2 s. No other call may be running or follow.
  * NULL is allowed. */
 MYCELIAL_CAPI void mycelial_close(mycelial_replica* replica) MYCELIAL_NOEXCEPT;

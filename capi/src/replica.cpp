@@ -73,6 +73,10 @@ mycelial_code mycelial_open(const char* path, const mycelial_options* options,
   });
 }
 
+void mycelial_shutdown(mycelial_replica* replica) noexcept {
+  if (replica != nullptr) replica->replica->close();
+}
+
 void mycelial_close(mycelial_replica* replica) noexcept {
   delete replica;
 }

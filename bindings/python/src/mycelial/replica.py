@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replica: an SQLite file that stays in sync with its peers."""
+
+import json
+import os
+import threading
+from ctypes import byref, c_void_p, sizeof
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from . import _ffi
+from .errors import Code, MycelialError
+from .transport import Transport
+
+
+class Table(NamedTuple):
+    name: str
+    tracked: bool
+    reason: str  #: Why not, and what to do; empty for a tracked table.
+
+
+class Peer(NamedTuple):
+    endpoint: str
+    site: str
+    connected: bool
+    in_sync: bool
+    they_lack_sets: int
+    we_lack_sets: int
+    last_error: str
+
+
+class Status(NamedTuple):
+    path: str
+    site: str
+    tables: List[Table]
+    peers: List[Peer]
+    journal_entries: int
+    sets_held: int
+    streams: int
+    tail_sets: int
+    tail_bytes: int
+    hidden_rows: int
+    parked_rows: int
+    superseded: int
+    last_error: str
+    notes: List[str]
+
+
+class Conflict(NamedTuple):
+    table: str
+    row: str
+    column: str
+    kind: str
+    value: str
+    winner: str
+    rule: str
+    since: str
+
+
+class Change(NamedTuple):
+    """Rows of other sites became visible."""
+
+    tables: Tuple[str, ...]
+    rows: int
+
+
+def open(  # noqa: A001 - reads as mycelial.open()
+    path,
+    *,
+    create: bool = False,
+    exclusive: bool = True,
+    watch: bool = True,
+    debounce_ms: int = 3,
+    busy_timeout_ms: int = 10000,
+    tail_bytes_max: int = 0,
+) -> "Replica":
+    """Opens an SQLite file for syncing. See ReplicaOptions in mycelial/replica.hpp."""
+    return Replica(path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max)
+
+
+class Replica:
+    """Made by open(). May be used from any thread, but not from inside its own callbacks.
+
+    Always close it, or use it in a `with` statement.
+    """
+
+    def __init__(
+        self, path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max
+    ):
+        self._handle = None
+        options = _ffi.Options()
+        _ffi.library().mycelial_options_init(byref(options), sizeof(options))
+        options.create = create
+        options.exclusive = exclusive
+        options.watch = watch
+        options.debounce_ms = debounce_ms
+        options.busy_timeout_ms = busy_timeout_ms
+        options.tail_bytes_max = tail_bytes_max
+        handle = c_void_p()
+        name = os.fsencode(path)
+        if b"\0" in name:
+            raise MycelialError(Code.INVALID_ARGUMENT, "the path holds a NUL character")
+        _ffi.call("mycelial_open", name, byref(options), byref(handle))
+        self._handle = handle
+        self._condition = threading.Condition()
+        self._calls = 0  # calls that are using the handle
+        self._callbacks: Dict[int, tuple] = {}  # kept alive until the library lets go
+        self._last_callback = 0
+        self._destroy = _ffi.DESTROY(self._forget)
+        self._transports: List[Transport] = []
+
+    def __enter__(self) -> "Replica":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+    def close(self) -> None:
+        """Stops links and closes the file; calls of other threads end with CLOSED. Idempotent."""
+        if getattr(self, "_handle", None) is None:
+            return
+        with self._condition:
+            handle, self._handle = self._handle, None
+        if handle is None:
+            return
+        _ffi.library().mycelial_shutdown(handle)
+        with self._condition:
+            self._condition.wait_for(lambda: self._calls == 0)
+        _ffi.library().mycelial_close(handle)
+
+    def _forget(self, context) -> None:
+        self._callbacks.pop(context or 0, None)
+
+    def _keep(self, *callbacks) -> int:
+        """A context number for a callback, which lives until the library destroys it."""
+        with self._condition:
+            self._last_callback += 1
+            self._callbacks[self._last_callback] = callbacks
+            return self._last_callback
+
+    def _call(self, name, *arguments) -> None:
+        with self._condition:
+            if self._handle is None:
+                raise MycelialError(Code.CLOSED, "the replica is closed")
+            handle = self._handle
+            self._calls += 1
+        try:
+            _ffi.call(name, handle, *arguments)
+        finally:
+            with self._condition:
+                self._calls -= 1
+                self._condition.notify_all()
+
+    def _text(self, name, *arguments) -> str:
+        out = c_void_p()
+        self._call(name, *arguments, byref(out))
+        return _ffi.take_text(out)
+
+    def track(self, table: str) -> None:
+        """Starts capturing a table. Rows that are there become the baseline. Idempotent."""
+        self._call("mycelial_track", _ffi.text(table))
+
+    def track_all(self) -> List[Table]:
+        """Tracks every ordinary table; those that cannot be are listed with the reason."""
+        out = c_void_p()
+        self._call("mycelial_track_all", byref(out))
+        library = _ffi.library()
+        try:
+            return [
+                Table(
+                    library.mycelial_tables_name(out, i).decode(),
+                    bool(library.mycelial_tables_tracked(out, i)),
+                    library.mycelial_tables_reason(out, i).decode(),
+                )
+                for i in range(library.mycelial_tables_count(out))
+            ]
+        finally:
+            library.mycelial_tables_free(out)
+
+    def untrack(self, table: str) -> None:
+        """Leaves the table as if it had never been tracked."""
+        self._call("mycelial_untrack", _ffi.text(table))
+
+    def untrack_all(self) -> None:
+        self._call("mycelial_untrack_all")
+
+    def add_transport(self, transport: Transport) -> None:
+        """Adds a network of your own; see mycelial.Transport."""
+        ops = transport._ops()
+        self._call("mycelial_add_transport", byref(ops), None)
+        self._transports.append(transport)
+
+    def listen(self, endpoint: str) -> str:
+        """Accepts peers. Gives the endpoint really bound."""
+        return self._text("mycelial_listen", _ffi.text(endpoint))
+
+    def connect(self, endpoint: str) -> None:
+        """Keeps a link to a peer up from now on, retrying for ever."""
+        self._call("mycelial_connect", _ffi.text(endpoint))
+
+    def sync(
+        self,
+        endpoint: str,
+        timeout: float = 60.0,
+        progress: Optional[Callable[[int, int], None]] = None,
+    ) -> None:
+        """Connects, waits until both sides hold the union, and returns. Seconds."""
+        failure = []
+
+        def tell(_, here, there):
+            try:
+                if progress is not None and not failure:
+                    progress(here, there)
+            except BaseException as error:  # carried out of the library, raised below
+                failure.append(error)
+
+        callback = _ffi.PROGRESS(tell) if progress is not None else _ffi.PROGRESS()
+        milliseconds = max(0, min(int(timeout * 1000), 2**32 - 1))
+        self._call(
+            "mycelial_sync", _ffi.text(endpoint), milliseconds, callback, None, _ffi.DESTROY()
+        )
+        if failure:
+            raise failure[0]
+
+    def seal(self) -> None:
+        """Turns captured writes into a change set now."""
+        self._call("mycelial_seal")
+
+    def digest(self) -> str:
+        """Equal if and only if tracked tables hold equal rows."""
+        return self._text("mycelial_digest")
+
+    def check(self) -> List[str]:
+        """Verifies the bookkeeping; names what is wrong. Empty: sound."""
+        return self._text("mycelial_check").splitlines()
+
+    def status(self) -> Status:
+        out = c_void_p()
+        self._call("mycelial_get_status", byref(out))
+        try:
+            text = _ffi.library().mycelial_status_json(out).decode("utf-8", "replace")
+        finally:
+            _ffi.library().mycelial_status_free(out)
+        fields = json.loads(text)
+        fields["tables"] = [Table(**table) for table in fields["tables"]]
+        fields["peers"] = [Peer(**peer) for peer in fields["peers"]]
+        return Status(**{name: fields[name] for name in Status._fields})
+
+    def conflicts(self) -> List[Conflict]:
+        """What is not shown as it was written, and why."""
+        cursor = c_void_p()
+        self._call("mycelial_get_conflicts", byref(cursor))
+        out = []
+        library = _ffi.library()
+        try:
+            entry = _ffi.sized(_ffi.Conflict)
+            while library.mycelial_conflicts_next(cursor, byref(entry)):
+                values = (getattr(entry, name) for name in Conflict._fields)
+                out.append(Conflict(*(value.decode("utf-8", "replace") for value in values)))
+        finally:
+            library.mycelial_conflicts_free(cursor)
+        return out
+
+    def on_change(self, callback: Optional[Callable[[Change], None]]) -> None:
+        """Calls back after rows of other sites became visible, on a thread of the replica.
+
+        None unsubscribes. What the callback raises goes to sys.unraisablehook.
+        """
+        if callback is None:
+            self._call("mycelial_on_change", _ffi.CHANGED(), None, _ffi.DESTROY())
+            return
+
+        def tell(_, change):
+            tables = tuple(
+                change.contents.tables[i].decode("utf-8", "replace")
+                for i in range(change.contents.table_count)
+            )
+            callback(Change(tables, change.contents.rows))
+
+        function = _ffi.CHANGED(tell)
+        context = self._keep(function)
+        try:
+            self._call("mycelial_on_change", function, context, self._destroy)
+        except MycelialError:
+            self._forget(context)
+            raise
