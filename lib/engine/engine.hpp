@@ -9,6 +9,7 @@
 #include <atomic>
 #include <list>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   Status add_transport(std::unique_ptr<Transport> transport);
   Result<std::string> listen(const std::string& endpoint);
   Status connect(const std::string& endpoint);
-  /// `done` is called exactly once, on the strand, from a later call of this object.
+  /// `done` is called exactly once, on the strand, perhaps before this returns.
   void sync(const std::string& endpoint, std::uint32_t timeout_ms, Replica::Progress progress,
             std::function<void(Status)> done);
   Status seal();
@@ -111,6 +112,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   void end_sync(SyncJob& job, Status result);
   void abandon_syncs(const Status& why);
   TimeMs sync_due(const SyncJob& job) const;
+  void tell_progress(SyncJob& job);
   bool syncs_want(const std::string& endpoint) const;
 
   const Setup setup_;
@@ -144,6 +146,8 @@ void Engine::input(F&& work) noexcept {
   try {
     try {
       work();
+    } catch (const std::bad_alloc&) {
+      faults_.outcome("handling an event", Status(Errc::out_of_memory, "out of memory"));
     } catch (const std::exception& e) {
       faults_.poison(e.what());
     }

@@ -91,19 +91,29 @@ void Engine::end_sync(SyncJob& job, Status result) {
   links_.say_bye(job.link, Status(Errc::closed, kClosing), store_->site(), session_);
 }
 
+void Engine::tell_progress(SyncJob& job) {
+  if (!job.progress) return;
+  for (const core::PeerStatus& peer : exchange_->peers()) {
+    if (peer.link != job.link || !peer.heard) continue;
+    const bool same =
+        peer.we_lack_sets == job.missing_here && peer.they_lack_sets == job.missing_there;
+    job.missing_here = peer.we_lack_sets;
+    job.missing_there = peer.they_lack_sets;
+    if (same) return;
+    try {
+      job.progress(peer.we_lack_sets, peer.they_lack_sets);
+    } catch (...) {
+      faults_.note("the progress callback of a sync threw an exception");
+      job.progress = nullptr;
+    }
+    return;
+  }
+}
+
 void Engine::check_sync(SyncJob& job, TimeMs at) {
   if (!schedule_.is_dirty() && job.link != 0) job.sealed = true;
   if (job.link != 0) {
-    if (job.progress) {
-      for (const core::PeerStatus& peer : exchange_->peers()) {
-        if (peer.link != job.link || !peer.heard) continue;
-        const bool same =
-            peer.we_lack_sets == job.missing_here && peer.they_lack_sets == job.missing_there;
-        job.missing_here = peer.we_lack_sets;
-        job.missing_there = peer.they_lack_sets;
-        if (!same) job.progress(peer.we_lack_sets, peer.they_lack_sets);
-      }
-    }
+    tell_progress(job);
     const bool agreed = job.sealed && exchange_->in_sync(job.link);
     if (!agreed) {
       job.agreed_at = kNever;

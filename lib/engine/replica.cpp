@@ -189,7 +189,8 @@ Status Shell::sync(const std::string& endpoint, std::uint32_t timeout_ms,
 
 void Shell::on_change(ChangeCallback callback) {
   if (strand_->inside()) {
-    engine_->on_change(std::move(callback));
+    const std::lock_guard lock(wait_mutex_);
+    if (!closing_) engine_->on_change(std::move(callback));
     return;
   }
   (void)call<Status>([callback = std::move(callback)](Engine& e) {
