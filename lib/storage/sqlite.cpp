@@ -139,12 +139,22 @@ Connection::Connection(const std::string& path, int flags) {
     throw SqliteError(rc, message);
   }
 }
-Connection::~Connection() { sqlite3_close_v2(handle_); }
+Connection::~Connection() {
+  cached_.clear();
+  sqlite3_close_v2(handle_);
+}
 Connection::Connection(Connection&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)) {}
+    : handle_(std::exchange(other.handle_, nullptr)), cached_(std::move(other.cached_)) {}
 Connection& Connection::operator=(Connection&& other) noexcept {
   std::swap(handle_, other.handle_);
+  std::swap(cached_, other.cached_);
   return *this;
+}
+
+Statement& Connection::cached(const char* sql) {
+  auto& s = cached_[sql];
+  if (!s) s = Statement(*this, sql);
+  return s;
 }
 
 void Connection::exec(const std::string& sql) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -108,6 +109,8 @@ class Connection {
   /// First column of the first row; the default when there is none or it is NULL.
   std::int64_t integer(const std::string& sql, std::int64_t otherwise = 0);
   std::string text(const std::string& sql);
+  /// A statement kept for the next time. `sql` must be a literal (the address is the key).
+  Statement& cached(const char* sql);
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
   std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(handle_); }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
@@ -115,6 +118,7 @@ class Connection {
 
  private:
   sqlite3* handle_ = nullptr;
+  std::map<const char*, Statement> cached_;
 };
 
 /// BEGIN IMMEDIATE ... COMMIT; rolls back when destroyed uncommitted. Inside another transaction it

@@ -59,12 +59,11 @@ TableIo::TableIo(Connection& db, TableInfo info)
     : db_(db), info_(std::move(info)), rowid_name_(pick_rowid_name(info_)) {
   schema_.table = info_.name;
   schema_.key = info_.key;
-  std::string names, marks;
+  std::string names;
   for (const auto& c : info_.columns) {
     schema_.columns.push_back(c.name);
     ids_.push_back(c.id);
     names += (names.empty() ? "" : ", ") + quote_name(c.name);
-    marks += marks.empty() ? "?" : ", ?";
   }
   hash_ = schema_.hash();
   Statement triggers(db, "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
@@ -72,7 +71,6 @@ TableIo::TableIo(Connection& db, TableInfo info)
   app_triggers_ = triggers.bind_text(1, info_.name).step();
   const std::string table = quote_name(info_.name);
   select_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", names, table, where()));
-  insert_ = prepare(fmt::format("INSERT INTO {}({}) VALUES({})", table, names, marks));
   delete_ = prepare(fmt::format("DELETE FROM {} WHERE {}", table, where()));
   if (!info_.key.empty()) {
     std::string match;
@@ -164,24 +162,43 @@ int TableIo::judge(int rc, Statement& s) {
   throw SqliteError(rc, fmt::format("{} ({})", sqlite3_errmsg(db_.handle()), sqlite3_sql(s.handle())));
 }
 
-int TableIo::insert(std::span<const core::Value> values, std::int64_t* rowid) {
-  int i = 1;
-  for (const auto& v : values) insert_.bind(i++, v);
-  int rc = judge(insert_.try_run(), insert_);
-  if (rc == SQLITE_CONSTRAINT_TRIGGER && app_triggers_) {
-    Statement plain(db_, sqlite3_sql(insert_.handle()));
-    i = 1;
-    for (const auto& v : values) plain.bind(i++, v);
-    rc = judge(plain.try_run(), plain);
+/// Runs a write. If one of the application's triggers objects (it may judge by rows that are still
+/// on their way), the row is written without them: its origin has accepted it.
+template <class Bind>
+int TableIo::write(Statement& s, Bind&& bind) {
+  bind(s);
+  const int rc = judge(s.try_run(), s);
+  const bool ignored = rc == SQLITE_OK && db_.changes() == 0;
+  if (!app_triggers_ || (rc != SQLITE_CONSTRAINT_TRIGGER && !ignored)) return rc;
+  Statement plain(db_, sqlite3_sql(s.handle()));
+  bind(plain);
+  return judge(plain.try_run(), plain);
+}
+
+int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const core::Value> values,
+                    std::int64_t* rowid) {
+  auto& s = inserts_[{positions.begin(), positions.end()}];
+  if (!s) {
+    std::string names, marks;
+    for (const auto p : positions) {
+      names += (names.empty() ? "" : ", ") + quote_name(info_.columns[p].name);
+      marks += marks.empty() ? "?" : ", ?";
+    }
+    s = prepare(positions.empty()
+                    ? fmt::format("INSERT INTO {} DEFAULT VALUES", quote_name(info_.name))
+                    : fmt::format("INSERT INTO {}({}) VALUES({})", quote_name(info_.name), names, marks));
   }
+  const int rc = write(s, [&](Statement& to) {
+    int i = 1;
+    for (const auto p : positions) to.bind(i++, values[p]);
+  });
   if (rc == SQLITE_OK && rowid) *rowid = db_.last_rowid();
   return rc;
 }
 
 int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
                     std::span<const core::Value> values) {
-  const std::vector<std::uint32_t> which(positions.begin(), positions.end());
-  auto& s = updates_[which];
+  auto& s = updates_[{positions.begin(), positions.end()}];
   if (!s) {
     std::string set;
     for (const auto p : positions) {
@@ -189,49 +206,70 @@ int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
     }
     s = prepare(fmt::format("UPDATE {} SET {} WHERE {}", quote_name(info_.name), set, where()));
   }
-  const auto bind = [&](Statement& to) {
+  return write(s, [&](Statement& to) {
     int i = 1;
     for (const auto p : positions) to.bind(i++, values[p]);
     bind_ref(to, i, ref);
-  };
-  bind(s);
-  int rc = judge(s.try_run(), s);
-  if (rc == SQLITE_CONSTRAINT_TRIGGER && app_triggers_) {
-    Statement plain(db_, sqlite3_sql(s.handle()));
-    bind(plain);
-    rc = judge(plain.try_run(), plain);
-  }
-  return rc;
+  });
 }
 
 void TableIo::remove(const RowRef& ref) {
-  bind_ref(delete_, 1, ref);
-  int rc = judge(delete_.try_run(), delete_);
-  if (rc != SQLITE_OK) {
-    Statement plain(db_, sqlite3_sql(delete_.handle()));
-    bind_ref(plain, 1, ref);
-    rc = judge(plain.try_run(), plain);
-  }
+  const int rc = write(delete_, [&](Statement& to) { bind_ref(to, 1, ref); });
   if (rc != SQLITE_OK) throw SqliteError(rc, "cannot delete a row of " + info_.name);
 }
 
-std::vector<RowRef> TableIo::holders(std::size_t index, std::span<const core::Value> values) {
-  std::vector<RowRef> out;
+std::optional<TableIo::Holder> TableIo::holder(std::size_t index,
+                                               std::span<const core::Value> values) {
   const bool is_key = index == info_.uniques.size();
   const auto& columns = is_key ? info_.key : info_.uniques[index].columns;
-  std::string match;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (values[columns[i]].type == core::Value::Type::null) return out;
-    const auto collation =
-        is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i];
-    match += fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
-                         quote_name(info_.columns[columns[i]].name), collation_name(collation));
+  const auto collation = [&](std::size_t i) {
+    return is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i];
+  };
+  for (const auto c : columns) {
+    if (values[c].type == core::Value::Type::null) return std::nullopt;
   }
-  Statement s(db_, fmt::format("SELECT {} FROM {} WHERE {}", has_rowid() ? rowid_name_ : "0",
-                               quote_name(info_.name), match));
+  auto& s = holders_[index];
+  if (!s) {
+    std::string match, what = has_rowid() ? rowid_name_ : "";
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      match += fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
+                           quote_name(info_.columns[columns[i]].name), collation_name(collation(i)));
+    }
+    for (const auto k : info_.key) {
+      if (!has_rowid()) what += (what.empty() ? "" : ", ") + quote_name(info_.columns[k].name);
+    }
+    s = Statement(db_, fmt::format("SELECT {} FROM {} WHERE {}", what, quote_name(info_.name), match));
+  }
+  Use use(s);
   int i = 1;
   for (const auto c : columns) s.bind(i++, values[c]);
-  while (s.step()) out.push_back({s.integer(0), {}});
+  if (!s.step()) return std::nullopt;
+  if (has_rowid()) return Holder{s.integer(0), {}};
+  std::vector<core::Value> key;
+  for (std::size_t k = 0; k < info_.key.size(); ++k) key.push_back(s.value(static_cast<int>(k)));
+  return Holder{0, key_identity(info_, key).value_or(core::Identity())};
+}
+
+Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) const {
+  const bool is_key = index == info_.uniques.size();
+  const auto& columns = is_key ? info_.key : info_.uniques[index].columns;
+  Bytes out;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (values[columns[i]].type == core::Value::Type::null) return {};
+    put_canonical(out, values[columns[i]],
+                  is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i]);
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> TableIo::unique_columns() const {
+  std::vector<std::uint32_t> out;
+  for (const auto k : info_.key) out.push_back(ids_[k]);
+  for (const auto& u : info_.uniques) {
+    for (const auto c : u.columns) out.push_back(ids_[c]);
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

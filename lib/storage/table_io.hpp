@@ -46,13 +46,24 @@ class TableIo {
 
   /// Result codes are SQLite's extended ones; constraint failures are for the caller to judge,
   /// anything else throws.
-  int insert(std::span<const core::Value> values, std::int64_t* rowid);
+  int insert(std::span<const std::uint32_t> positions, std::span<const core::Value> values,
+             std::int64_t* rowid);
   int update(const RowRef& ref, std::span<const std::uint32_t> positions,
              std::span<const core::Value> values);
   void remove(const RowRef& ref);
-  /// References of shown rows that hold the same values as `values` in unique index i (i == the
-  /// number of indexes: the key).
-  std::vector<RowRef> holders(std::size_t index, std::span<const core::Value> values);
+  /// The shown row that holds the same values in unique index i (i == the number of indexes: the
+  /// key), as rowid, or as identity in a WITHOUT ROWID table.
+  struct Holder {
+    std::int64_t rowid = 0;
+    core::Identity key;
+  };
+  std::optional<Holder> holder(std::size_t index, std::span<const core::Value> values);
+  /// Values of unique index i in canonical form; empty when one is NULL (NULLs never conflict).
+  Bytes claim_of(std::size_t index, std::span<const core::Value> values) const;
+  /// Number of unique indexes, and the key as one more.
+  std::size_t indexes() const { return info_.uniques.size() + (info_.key.empty() ? 0 : 1); }
+  /// Stable ids of the columns in any of them.
+  std::vector<std::uint32_t> unique_columns() const;
   std::int64_t max_rowid();
 
  private:
@@ -60,6 +71,8 @@ class TableIo {
   std::string where() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
   int judge(int rc, Statement& s);
+  template <class Bind>
+  int write(Statement& s, Bind&& bind);
 
   Connection& db_;
   TableInfo info_;
@@ -68,8 +81,9 @@ class TableIo {
   std::vector<std::uint32_t> ids_;
   std::string rowid_name_, note_;
   bool app_triggers_ = false;
-  Statement select_, insert_, delete_, find_;
-  std::map<std::vector<std::uint32_t>, Statement> updates_;
+  Statement select_, delete_, find_;
+  std::map<std::vector<std::uint32_t>, Statement> updates_, inserts_;
+  std::map<std::size_t, Statement> holders_;
   std::vector<core::Value> row_;
 };
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// One applying: joins the rows of a unit into the tables, inside one transaction.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "codec/codec.hpp"
+#include "storage/store_impl.hpp"
+
+namespace mycelial::storage {
+
+class Applier {
+ public:
+  Applier(StoreImpl& store, const core::Header& header);
+  void run(ByteView body);
+
+ private:
+  struct Target {  ///< The table that the rows of a block belong to.
+    std::uint32_t id = 0;
+    TableIo* io = nullptr;                 // null: not tracked here, rows are parked
+    std::vector<std::uint32_t> columns;    // schema index -> stable column id
+    std::vector<std::string> names;
+  };
+  Target& target(const Hash& schema_hash);
+  void apply_block(core::Block& block);
+  core::Row translate(core::Row row, const std::vector<core::Origin>& origins, const Target& t);
+  void join(const Target& t, const core::Identity& identity, const core::Row& piece);
+  void drop_unlisted();
+  void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
+              const core::Row& merged);
+  void show(const Target& t, const core::Identity& identity, const BookRow& before,
+            core::Row merged);
+  void update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
+                    core::Row& merged, std::span<const core::Value> values,
+                    const std::vector<std::uint32_t>& changed);
+  void keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,
+                  core::Row merged);
+  void list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
+                      const core::Row& merged, const std::vector<core::Discarded>& discarded);
+  bool author_saw(const core::Mark& dot) const;
+  void contest(const Target& t, std::set<core::Identity> rows);
+
+  StoreImpl& s_;
+  const core::Header& header_;
+  core::Origin origin_ = 0;
+  std::vector<std::uint64_t> seen_;   // by Origin: what the author had seen
+  std::vector<std::uint64_t> theirs_; // by Origin: what a cut covers; empty for sets
+  std::map<Hash, Target> targets_;
+  std::map<std::uint32_t, std::set<core::Identity>> contested_;
+  std::set<RowName> listed_;          // rows of a full cut
+  core::Hlc newest_ = 0;
+};
+
+}  // namespace mycelial::storage

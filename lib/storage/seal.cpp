@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sealing: the whole journal, as of one snapshot, becomes one immutable change set with values.
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/hybrid_clock.hpp"
+#include "storage/sealer.hpp"
+
+namespace mycelial::storage {
+
+Sealer::Sealer(StoreImpl& store) : s_(store), clock_(store.meta_.clock), now_(store.now_ms()) {}
+
+/// What became of one row between two seals, while the journal is replayed slot by slot. A slot is
+/// a rowid, or a number that stands for a key in a WITHOUT ROWID table.
+struct Sealer::Touched {
+  core::Identity identity;                 // empty until known
+  std::optional<LocalIdentity> hidden;
+  std::optional<std::int64_t> old_rowid;   // its place when the replay began...
+  RowState old_state;                      // ...and what the book said then
+  std::optional<std::int64_t> slot;        // its place now; none once it died
+  bool is_new = false, fresh = false, removed = false, upsert = false;
+  core::Hlc last = 0;
+  std::vector<std::pair<std::uint32_t, core::Hlc>> columns;
+
+  void wrote(const ColumnMask& mask, std::span<const std::uint32_t> ids, core::Hlc time) {
+    last = time;
+    for (const auto id : ids) {
+      if (!mask.test(id)) continue;
+      const auto it = std::find_if(columns.begin(), columns.end(),
+                                   [&](const auto& c) { return c.first == id; });
+      if (it == columns.end()) {
+        columns.emplace_back(id, time);
+      } else {
+        it->second = time;
+      }
+    }
+  }
+};
+
+struct Sealer::Slot {
+  int occupant = -1;        // index into `touched`
+  bool in_the_way = false;  // an insert found it holding what it wanted; not decided yet
+};
+
+struct Sealer::Table {
+  TableIo* io = nullptr;
+  std::vector<Touched> touched;
+  std::unordered_map<std::int64_t, Slot> slots;
+  std::unordered_map<core::Identity, std::int64_t> key_slots;  // WITHOUT ROWID
+  std::vector<core::Identity> slot_keys;
+  std::optional<std::pair<std::uint64_t, std::uint32_t>> automatic;  // number, random
+};
+
+Sealer::~Sealer() = default;
+
+std::int64_t Sealer::slot_of(Table& t, const JournalEntry& e) {
+  if (t.io->has_rowid()) return e.row;
+  const auto id = key_identity(t.io->info(), e.key);
+  if (!id) return -1;
+  const auto [it, added] = t.key_slots.try_emplace(*id, static_cast<std::int64_t>(t.slot_keys.size()));
+  if (added) t.slot_keys.push_back(*id);
+  return it->second;
+}
+
+/// The slot, with the row that the book knows there.
+Sealer::Slot& Sealer::enter(Table& t, std::int64_t number) {
+  const auto [it, added] = t.slots.try_emplace(number);
+  if (!added) return it->second;
+  Touched found;
+  if (t.io->has_rowid()) {
+    const auto entry = s_.segments_->find(t.io->info().id, number);
+    if (!entry) return it->second;
+    found.hidden = entry->hidden;
+    found.old_state = entry->state;
+    if (found.hidden) found.identity = s_.wire_identity(*found.hidden);
+  } else {
+    found.identity = t.slot_keys[static_cast<std::size_t>(number)];
+    const auto row = s_.find_row(t.io->info().id, t.io, found.identity);
+    if (!row.shown()) return it->second;
+  }
+  found.old_rowid = found.slot = number;
+  it->second.occupant = static_cast<int>(t.touched.size());
+  t.touched.push_back(std::move(found));
+  return it->second;
+}
+
+/// The row in the slot is no more. `entry`'s key, if it has one, is the key it had.
+void Sealer::bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delete) {
+  if (slot.occupant < 0) return;
+  auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
+  row.fresh = true;
+  row.removed |= by_delete;
+  row.slot.reset();
+  if (row.identity.empty() && entry && !entry->key.empty()) {
+    row.identity = key_identity(t.io->info(), entry->key).value_or(core::Identity());
+  }
+  if (row.identity.empty() && t.io->info().kind == TableKind::integer_key && row.old_rowid) {
+    const core::Value key = core::Value::of(*row.old_rowid);
+    row.identity = *key_identity(t.io->info(), {&key, 1});
+  }
+  slot.occupant = -1;
+}
+
+void Sealer::replay(const JournalEntry& e) {
+  last_number_ = e.number;
+  const core::Hlc time = clock_.stamp_write(e.ms, now_);
+  TableIo* io = s_.table(e.table);
+  if (!io) return;
+  auto& t = tables_[e.table];
+  t.io = io;
+  if (e.op == Op::automatic) {
+    t.automatic = {e.number, e.random};
+    return;
+  }
+  const std::int64_t number = slot_of(t, e);
+  if (number < 0 && !io->has_rowid()) return;
+  Slot& slot = enter(t, number);
+  switch (e.op) {
+    case Op::insert:
+    case Op::rekey: {
+      bury(t, slot, &e, false);
+      Touched row;
+      row.is_new = row.fresh = true;
+      row.slot = number;
+      row.last = time;
+      if (e.op == Op::insert) {
+        std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
+        const bool automatic = t.automatic.has_value();
+        if (automatic) own = *t.automatic;
+        if (automatic || io->info().kind == TableKind::keyless) {
+          row.hidden = LocalIdentity{label_, own.first, own.second};
+          row.identity = s_.wire_identity(*row.hidden);
+        } else {
+          row.hidden = std::nullopt;
+          null_key_[{e.table, static_cast<int>(t.touched.size())}] = own;
+        }
+        t.automatic.reset();
+      }
+      slot = {static_cast<int>(t.touched.size()), false};
+      t.touched.push_back(std::move(row));
+      break;
+    }
+    case Op::update: {
+      if (slot.occupant < 0) return;
+      auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
+      row.upsert |= slot.in_the_way;
+      slot.in_the_way = false;
+      row.wrote(e.mask, io->column_ids(), time);
+      break;
+    }
+    case Op::remove:
+      slot.in_the_way = false;
+      if (slot.occupant >= 0) t.touched[static_cast<std::size_t>(slot.occupant)].last = time;
+      bury(t, slot, &e, true);
+      break;
+    case Op::in_the_way:
+      slot.in_the_way = true;
+      if (slot.occupant >= 0) {
+        auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
+        row.last = std::max(row.last, time);
+        if (row.identity.empty() && !row.is_new && !e.key.empty()) {
+          row.identity = key_identity(io->info(), e.key).value_or(core::Identity());
+        }
+      }
+      break;
+    case Op::automatic: break;
+  }
+}
+
+RowRef Sealer::ref_of(Table& t, std::int64_t slot) const {
+  if (t.io->has_rowid()) return {slot, {}};
+  return {0, t.slot_keys[static_cast<std::size_t>(slot)]};
+}
+
+/// Rows that an insert found in its way and that are gone now were replaced.
+void Sealer::decide_evictions(Table& t) {
+  for (auto& [number, slot] : t.slots) {
+    if (!slot.in_the_way || slot.occupant < 0) continue;
+    const auto values = t.io->read(ref_of(t, number));
+    auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
+    const bool same = values && (row.identity.empty() || row.hidden || t.io->key_of(*values) == row.identity);
+    t.io->release();
+    if (!same) bury(t, slot, nullptr, false);
+  }
+}
+
+/// Brings together what happened to one identity: its old life in one slot, its new in another.
+void Sealer::gather(Table& t) {
+  std::unordered_map<core::Identity, std::size_t> by_identity;
+  for (std::size_t i = 0; i < t.touched.size(); ++i) {
+    auto& row = t.touched[i];
+    if (row.slot && row.identity.empty()) {
+      const auto values = t.io->read(ref_of(t, *row.slot));
+      if (values) row.identity = t.io->key_of(*values).value_or(core::Identity());
+      t.io->release();
+      if (row.identity.empty()) {
+        if (!values) continue;
+        const auto own = null_key_.find({t.io->info().id, static_cast<int>(i)});
+        if (own == null_key_.end()) continue;
+        row.hidden = LocalIdentity{label_, own->second.first, own->second.second};
+        row.identity = s_.wire_identity(*row.hidden);
+      }
+    }
+    if (row.identity.empty()) continue;
+    if (row.hidden && row.is_new) {  // nobody else can have this identity
+      if (row.slot) rows_.push_back({t.io, row});
+      continue;
+    }
+    const auto [it, added] = by_identity.try_emplace(row.identity, rows_.size());
+    if (added) {
+      rows_.push_back({t.io, row});
+      continue;
+    }
+    auto& known = rows_[it->second].what;
+    known.fresh |= row.fresh;
+    known.removed |= row.removed;
+    known.upsert |= row.upsert;
+    known.last = std::max(known.last, row.last);
+    if (row.old_rowid) {
+      known.old_rowid = row.old_rowid;
+      known.old_state = row.old_state;
+    }
+    if (row.slot) {
+      known.slot = row.slot;
+      known.columns = row.columns;
+    }
+  }
+}
+
+struct Sealer::Gathered {
+  TableIo* io;
+  Touched what;
+};
+
+core::LocalWrite Sealer::describe(const Gathered& g, std::span<const core::Value> values,
+                                  bool alive_before) const {
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.shown = !values.empty();
+  w.fresh = g.what.fresh || !alive_before;
+  w.upsert = g.what.upsert;
+  w.time = g.what.last ? g.what.last : clock_.state();
+  if (!w.shown) return w;
+  const auto& ids = g.io->column_ids();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto it = std::find_if(g.what.columns.begin(), g.what.columns.end(),
+                                 [&](const auto& c) { return c.first == ids[i]; });
+    const bool changed = it != g.what.columns.end();
+    if (!changed && !w.fresh && !w.upsert) continue;
+    const core::Hlc time = changed ? it->second : w.fresh ? w.time : 0;
+    w.written.push_back({ids[i], time, values[i]});
+  }
+  return w;
+}
+
+void Sealer::seal_row(const Gathered& g) {
+  const auto table = g.io->info().id;
+  BookRow before;
+  if (g.what.old_rowid && g.io->has_rowid()) {
+    before.place = BookRow::Place::segment;
+    before.rowid = *g.what.old_rowid;
+    before.state = g.what.old_state;
+  } else if (!(g.what.hidden && g.what.is_new)) {
+    Use record(s_.db_.cached("SELECT 1 FROM mycelial_row WHERE tbl = ?1 AND ident = ?2"));
+    record->bind(1, table).bind_blob(2, g.what.identity);
+    if (record->step()) before = s_.find_row(table, nullptr, g.what.identity);
+  }
+  const core::Row old = s_.unpack(before, g.io);
+  std::span<const core::Value> values;
+  if (g.what.slot) {
+    const auto ref = g.io->has_rowid() ? RowRef{*g.what.slot, {}} : RowRef{0, g.what.identity};
+    if (const auto found = g.io->read(ref)) values = *found;
+  }
+  const bool was_alive = core::is_alive(old);
+  if (!was_alive && values.empty() && before.place == BookRow::Place::none) return g.io->release();
+  const auto piece = core::local_piece(old, describe(g, values, was_alive), s_.meta_.ranks());
+  if (!(piece == core::Row{})) {
+    const auto merged =
+        core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+    keep(g, before, merged, !values.empty());
+    emit(*g.io, g.what.identity, piece);
+    if (values.empty() && g.what.removed) kill_losers_of(*g.io, g.what.identity);
+    if (!values.empty() || was_alive) touched_tables_.insert(table);
+  }
+  g.io->release();
+}
+
+/// The row's bookkeeping goes where the row went. What the table shows needs no copy here.
+void Sealer::keep(const Gathered& g, const BookRow& before, core::Row merged, bool shown) {
+  const auto table = g.io->info().id;
+  for (std::size_t i = 0; shown && i < merged.cells.size(); ++i) {
+    auto& cell = merged.cells[i];
+    if (!g.io->position_of(cell.column)) continue;
+    const auto* best = core::winner(merged, cell.column, s_.meta_.ranks());
+    if (best == &cell) cell.value = core::Value::in_table();
+  }
+  if (before.place == BookRow::Place::record && shown && g.io->has_rowid()) {
+    s_.erase_record(table, g.what.identity);
+    s_.drop_claims(table, g.what.identity);
+  }
+  if (shown && g.io->has_rowid()) {
+    s_.put_segment(table, *g.what.slot, merged, g.what.identity);
+  } else {
+    s_.put_record(table, g.what.identity, shown ? RowStatus::shown : RowStatus::dead, merged);
+    if (!shown) s_.drop_claims(table, g.what.identity);
+  }
+}
+
+void Sealer::emit(TableIo& io, const core::Identity& identity, core::Row piece) {
+  for (auto& cell : piece.cells) cell.column = *io.position_of(cell.column);
+  if (schemas_.insert(io.schema_hash()).second) {
+    Statement announced(s_.db_, "SELECT announced FROM mycelial_schema WHERE hash = ?1");
+    announced.bind_blob(1, io.schema_hash().view());
+    if (!announced.step() || announced.integer(0) == 0) writer_.add_schema(io.schema());
+    s_.remember_schema(io.schema(), true);
+  }
+  writer_.add_row(io.schema(), io.schema_hash(), {identity, std::move(piece)},
+                  [this](core::Origin o) -> const core::Stream& { return s_.meta_.stream_of(o); });
+  ++count_;
+}
+
+/// A delete of the row that is shown kills the rows that were listed as losing to it: its author
+/// saw them listed. Rows that lost an automatic key are somebody's own and stay.
+void Sealer::kill_losers_of(TableIo& io, const core::Identity& winner) {
+  const auto table = io.info().id;
+  if (!s_.has_hidden(table)) return;
+  std::vector<core::Identity> losers;
+  Statement list(s_.db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 2 AND blocker = ?2");
+  list.bind(1, table).bind_blob(2, winner);
+  while (list.step()) losers.emplace_back(list.blob(0));
+  for (const auto& id : losers) {
+    if (io.info().kind == TableKind::integer_key && !is_key_identity(id)) continue;
+    const auto before = s_.find_row(table, nullptr, id);
+    const auto old = s_.unpack(before, nullptr);
+    core::LocalWrite w;
+    w.dot = dot_;
+    w.fresh = true;
+    w.time = clock_.state();
+    const auto piece = core::local_piece(old, w, s_.meta_.ranks());
+    const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+    s_.put_record(table, id, RowStatus::dead, merged);
+    s_.drop_claims(table, id);
+    emit(io, id, piece);
+  }
+}
+
+std::optional<core::UnitRef> Sealer::run() {
+  const auto own = s_.meta_.own_stream();
+  const auto origin = s_.meta_.origin_of(own);
+  label_ = s_.meta_.origin_of({s_.meta_.label(), 0, 0});
+  dot_ = {origin, s_.meta_.covered()[origin] + 1};
+  read_journal(s_.db_, 0, [this](const JournalEntry& e) { replay(e); });
+  if (last_number_ == 0 && s_.losers_.empty()) return std::nullopt;
+  for (auto& [id, t] : tables_) {
+    decide_evictions(t);
+    gather(t);
+  }
+  for (const auto& g : rows_) {  // slots are left before others move in
+    if (g.io->has_rowid() && g.what.old_rowid && g.what.slot != g.what.old_rowid) {
+      s_.segments_->erase(g.io->info().id, *g.what.old_rowid);
+    }
+  }
+  for (const auto& g : rows_) seal_row(g);
+  for (const auto& name : s_.losers_) rekey(name);
+  s_.losers_.clear();
+  trim_journal(s_.db_, last_number_);
+  s_.meta_.clock = clock_.state();
+  if (count_ == 0) return std::nullopt;
+  const auto unit = s_.publish(writer_);
+  for (const auto table : touched_tables_) {
+    if (s_.has_hidden(table)) s_.settle(table, all_hidden(table));
+  }
+  return unit;
+}
+
+/// A row of ours lost its automatic key to another site's: it takes a free one, as a plain update
+/// of that column. Only the site that wrote it does so, or there would be two copies.
+void Sealer::rekey(const RowName& name) {
+  TableIo* io = s_.table(name.table);
+  const auto before = s_.find_row(name.table, nullptr, name.identity);
+  if (!io || before.place != BookRow::Place::record || before.status != RowStatus::hidden) return;
+  const auto old = s_.unpack(before, nullptr);
+  const auto position = io->info().key.front();
+  std::int64_t free = s_.db_.integer("SELECT value FROM mycelial_meta WHERE key = 'rekey'");
+  free = std::max(free, io->max_rowid()) + 1;
+  s_.meta_.set("rekey", core::Value::of(free));
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.shown = true;
+  w.time = clock_.stamp_write(now_, now_);
+  w.written.push_back({io->column_ids()[position], w.time, core::Value::of(free)});
+  const auto piece = core::local_piece(old, w, s_.meta_.ranks());
+  const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  s_.put_record(name.table, name.identity, RowStatus::hidden, merged);
+  emit(*io, name.identity, piece);
+  touched_tables_.insert(name.table);
+}
+
+std::set<core::Identity> Sealer::all_hidden(std::uint32_t table) {
+  std::set<core::Identity> out;
+  Statement list(s_.db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 2");
+  list.bind(1, table);
+  while (list.step()) out.emplace(list.blob(0));
+  return out;
+}
+
+std::optional<core::UnitRef> StoreImpl::seal_journal() {
+  const bool captured = db_.integer("SELECT EXISTS(SELECT 1 FROM mycelial_journal)") != 0;
+  if (!captured && losers_.empty()) return std::nullopt;
+  return Sealer(*this).run();
+}
+
+/// Gives the set its number, its place in the chain, and a place in the tail.
+core::UnitRef StoreImpl::publish(codec::BodyWriter& writer) {
+  const auto own = meta_.own_stream();
+  const auto origin = meta_.origin_of(own);
+  core::Header header;
+  header.kind = core::UnitKind::set;
+  header.stream = own;
+  header.first = header.last = meta_.covered()[origin] + 1;
+  if (const auto it = have().find(own); it != have().end()) header.prev = it->second.hash;
+  for (const auto& [stream, tip] : have()) {
+    if (stream == own) continue;
+    const auto other = meta_.origin_of(stream);
+    auto& told = db_.cached("SELECT seq FROM mycelial_context WHERE stream = ?1 AND other = ?2");
+    told.bind(1, origin).bind(2, other);
+    const bool known = told.step() && told.number(0) == tip.seq;
+    told.reset();
+    if (known) continue;
+    header.deps.emplace_back(stream, tip);
+    db_.cached("INSERT OR REPLACE INTO mycelial_context VALUES(?1, ?2, ?3)")
+        .bind(1, origin)
+        .bind(2, other)
+        .bind(3, tip.seq)
+        .run();
+  }
+  const Bytes body = writer.finish();
+  header.body_bytes = body.size();
+  const Bytes bytes = codec::encode_unit(header, body);
+  const auto view = codec::decode_unit(bytes);
+  if (!view.ok()) throw StorageError(Errc::internal, "sealed a set that cannot be read");
+  auto ref = keep_set(header, view->id, bytes);
+  meta_.advance(own, {header.last, view->id});
+  sealed_now_ = true;
+  return ref;
+}
+
+}  // namespace mycelial::storage

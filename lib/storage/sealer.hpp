@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// One sealing: replays the journal, finds out what became of each row, writes the set.
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "codec/codec.hpp"
+#include "core/hybrid_clock.hpp"
+#include "storage/store_impl.hpp"
+
+namespace mycelial::storage {
+
+class Sealer {
+ public:
+  explicit Sealer(StoreImpl& store);
+  ~Sealer();
+  /// Inside a write transaction. Nothing if the journal says nothing new.
+  std::optional<core::UnitRef> run();
+
+ private:
+  struct Touched;
+  struct Slot;
+  struct Table;
+  struct Gathered;
+
+  void replay(const JournalEntry& e);
+  std::int64_t slot_of(Table& t, const JournalEntry& e);
+  Slot& enter(Table& t, std::int64_t number);
+  void bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delete);
+  RowRef ref_of(Table& t, std::int64_t slot) const;
+  void decide_evictions(Table& t);
+  void gather(Table& t);
+  core::LocalWrite describe(const Gathered& g, std::span<const core::Value> values,
+                            bool alive_before) const;
+  void seal_row(const Gathered& g);
+  void keep(const Gathered& g, const BookRow& before, core::Row merged, bool shown);
+  void emit(TableIo& io, const core::Identity& identity, core::Row piece);
+  void kill_losers_of(TableIo& io, const core::Identity& winner);
+  void rekey(const RowName& name);
+  std::set<core::Identity> all_hidden(std::uint32_t table);
+
+  StoreImpl& s_;
+  core::HybridClock clock_;
+  std::uint64_t now_ = 0;
+  core::Mark dot_;
+  core::Origin label_ = 0;
+  std::map<std::uint32_t, Table> tables_;
+  /// (table, index into touched) -> journal number and random: identity if the key has a NULL.
+  std::map<std::pair<std::uint32_t, int>, std::pair<std::uint64_t, std::uint32_t>> null_key_;
+  std::vector<Gathered> rows_;
+  std::set<std::uint32_t> touched_tables_;
+  std::set<Hash> schemas_;
+  codec::BodyWriter writer_;
+  std::uint64_t last_number_ = 0;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace mycelial::storage

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "storage/files.hpp"
+
+namespace mycelial::storage {
+namespace {
+
+constexpr std::uint64_t kInMemory = 256 * 1024;            // larger units go to files
+constexpr std::uint64_t kMemoryMax = 32 * 1024 * 1024;     // of all units in memory
+constexpr std::uint64_t kSaveEvery = 4 * 1024 * 1024;      // bytes between notes of progress
+constexpr std::uint64_t kUnitMax = std::uint64_t{1} << 40;
+constexpr std::size_t kUnitsMax = 65536;
+
+std::vector<core::ByteRange> gaps(const std::vector<core::ByteRange>& have, std::uint64_t size) {
+  std::vector<core::ByteRange> out;
+  std::uint64_t at = 0;
+  for (const auto& r : have) {
+    if (r.begin > at) out.push_back({at, r.begin});
+    at = std::max(at, r.end);
+  }
+  if (at < size) out.push_back({at, size});
+  return out;
+}
+
+void add_range(std::vector<core::ByteRange>& ranges, core::ByteRange add) {
+  auto it = std::lower_bound(ranges.begin(), ranges.end(), add,
+                             [](const auto& r, const auto& a) { return r.end < a.begin; });
+  while (it != ranges.end() && it->begin <= add.end) {
+    add.begin = std::min(add.begin, it->begin);
+    add.end = std::max(add.end, it->end);
+    it = ranges.erase(it);
+  }
+  ranges.insert(it, add);
+}
+
+}  // namespace
+
+struct Staging::Unit {
+  core::UnitRef ref;
+  std::vector<core::ByteRange> have;
+  Bytes memory;
+  int fd = -1;
+  std::uint64_t unsaved = 0;
+  bool whole() const { return gaps(have, ref.size).empty(); }
+  ~Unit() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+// What has arrived of a unit in a file is noted in NAME.parts, so that a restart can go on.
+Staging::Staging(const UnitFiles& files) : files_(files) {
+  std::error_code ec;
+  for (const auto& entry : std::filesystem::directory_iterator(files.folder(), ec)) {
+    if (entry.path().extension() != ".parts") continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    ByteReader r(text);
+    auto unit = std::make_unique<Unit>();
+    unit->ref.id = Hash::from(r.bytes(16));
+    unit->ref.kind = static_cast<core::UnitKind>(r.byte());
+    unit->ref.stream = {core::Site::from(r.bytes(16)), static_cast<std::uint32_t>(r.varint()),
+                        static_cast<std::uint32_t>(r.varint())};
+    unit->ref.first = r.varint();
+    unit->ref.last = r.varint();
+    unit->ref.size = r.varint();
+    while (r.ok() && !r.at_end()) {
+      const auto begin = r.varint();
+      unit->have.push_back({begin, r.varint()});
+    }
+    unit->fd = ::open(files.path(unit->ref.id, ".part").c_str(), O_RDWR | O_CLOEXEC);
+    if (r.ok() && unit->fd >= 0) units_[unit->ref.id] = std::move(unit);
+  }
+}
+Staging::~Staging() {
+  for (auto& [id, unit] : units_) save_ranges(*unit);
+}
+
+void Staging::save_ranges(Unit& unit) {
+  if (unit.fd < 0 || unit.unsaved == 0) return;
+  Bytes out(unit.ref.id.view());
+  out.push_back(static_cast<char>(unit.ref.kind));
+  out.append(unit.ref.stream.site.view());
+  for (const std::uint64_t v :
+       {std::uint64_t{unit.ref.stream.scope}, std::uint64_t{unit.ref.stream.priority_class},
+        unit.ref.first, unit.ref.last, unit.ref.size}) {
+    put_varint(out, v);
+  }
+  for (const auto& r : unit.have) {
+    put_varint(out, r.begin);
+    put_varint(out, r.end);
+  }
+  const std::string path = files_.path(unit.ref.id, ".parts"), temporary = path + "~";
+  {
+    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+    file.write(out.data(), static_cast<std::streamsize>(out.size()));
+  }
+  std::error_code ec;
+  std::filesystem::rename(temporary, path, ec);
+  unit.unsaved = 0;
+}
+
+Status Staging::add(const core::UnitRef& ref, std::uint64_t offset, ByteView bytes) {
+  if (ref.size > kUnitMax || offset > ref.size || bytes.size() > ref.size - offset) {
+    return {Errc::corrupt, "a fragment lies outside its unit"};
+  }
+  auto& slot = units_[ref.id];
+  if (!slot) {
+    if (units_.size() > kUnitsMax) {
+      units_.erase(ref.id);
+      return {Errc::busy, "too many units begun"};
+    }
+    slot = std::make_unique<Unit>();
+    slot->ref = ref;
+    if (ref.size > kInMemory || bytes_ + ref.size > kMemoryMax) {
+      files_.ensure();
+      const std::string path = files_.path(ref.id, ".part");
+      slot->fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+      if (slot->fd < 0) {
+        units_.erase(ref.id);
+        return {Errc::io, fmt::format("cannot create {}: {}", path, std::strerror(errno))};
+      }
+    } else {
+      slot->memory.resize(ref.size);
+      bytes_ += ref.size;
+    }
+  }
+  Unit& unit = *slot;
+  if (unit.ref.size != ref.size) return {Errc::corrupt, "a unit changed its size"};
+  if (unit.fd < 0) {
+    std::copy(bytes.begin(), bytes.end(), unit.memory.begin() + static_cast<std::ptrdiff_t>(offset));
+  } else {
+    ByteView left = bytes;
+    auto at = static_cast<off_t>(offset);
+    while (!left.empty()) {
+      const auto n = ::pwrite(unit.fd, left.data(), left.size(), at);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return {Errc::io, fmt::format("cannot stage a unit: {}", std::strerror(errno))};
+      left.remove_prefix(static_cast<std::size_t>(n));
+      at += n;
+    }
+    unit.unsaved += bytes.size();
+  }
+  add_range(unit.have, {offset, offset + bytes.size()});
+  if (unit.unsaved > kSaveEvery) save_ranges(unit);
+  return {};
+}
+
+std::vector<core::ByteRange> Staging::missing(const core::UnitRef& unit) const {
+  const auto it = units_.find(unit.id);
+  return it == units_.end() ? gaps({}, unit.size) : gaps(it->second->have, it->second->ref.size);
+}
+
+std::vector<core::UnitRef> Staging::list() const {
+  std::vector<core::UnitRef> out;
+  for (const auto& [id, unit] : units_) out.push_back(unit->ref);
+  return out;
+}
+
+std::vector<core::UnitRef> Staging::whole() const {
+  std::vector<core::UnitRef> out;
+  for (const auto& [id, unit] : units_) {
+    if (unit->whole()) out.push_back(unit->ref);
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.stream, a.first, a.id) < std::tie(b.stream, b.first, b.id);
+  });
+  return out;
+}
+
+Staging::View Staging::view(const Hash& id) const {
+  const auto it = units_.find(id);
+  if (it == units_.end()) return {};
+  if (it->second->fd < 0) return {it->second->memory, nullptr};
+  auto file = MappedFile::open(files_.path(id, ".part"));
+  return {file ? file->view() : ByteView{}, file};
+}
+
+void Staging::drop(const Hash& id) {
+  const auto it = units_.find(id);
+  if (it == units_.end()) return;
+  if (it->second->fd < 0) {
+    bytes_ -= it->second->memory.size();
+  } else {
+    ::unlink(files_.path(id, ".part").c_str());
+    ::unlink(files_.path(id, ".parts").c_str());
+  }
+  units_.erase(it);
+}
+
+}  // namespace mycelial::storage

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "storage/store_impl.hpp"
+
+namespace mycelial::storage {
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& path, const StoreOptions& options) {
+  std::unique_ptr<StoreImpl> store;
+  const Status status = guard([&] {
+    store = std::make_unique<StoreImpl>(path, options);
+    store->start();
+  });
+  if (!status.ok()) return status;
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+StoreImpl::StoreImpl(const std::string& path, const StoreOptions& options)
+    : options_(options),
+      path_(path),
+      db_(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)),
+      meta_(db_),
+      witness_(path),
+      files_(path + "-mycelial-units"),
+      staging_(files_) {}
+
+StoreImpl::~StoreImpl() = default;
+
+void StoreImpl::start() {
+  sqlite3_busy_timeout(db_.handle(), static_cast<int>(options_.busy_timeout_ms));
+  db_.exec("PRAGMA schema_version");  // "file is not a database" comes out here
+  if (sqlite3_db_readonly(db_.handle(), "main") == 1) {
+    throw StorageError(Errc::io, fmt::format("{} is read-only; mycelial keeps its bookkeeping in the "
+                                             "file and needs to write it",
+                                             path_));
+  }
+  db_.exec(options_.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
+  db_.exec("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA trusted_schema = ON");
+  silence_triggers(db_);
+  std::int64_t holder = 0;
+  if (options_.exclusive && !witness_.acquire(&holder)) {
+    throw StorageError(Errc::busy, fmt::format("{} is served already by process {}; stop that one, or "
+                                               "give this one a file of its own",
+                                               path_, holder));
+  }
+  if (!options_.exclusive && !Meta::exists(db_)) return;
+  const Status opened = write([&] {
+    if (options_.exclusive) sealed_now_ = true;  // a new nonce for each open
+  });
+  if (!opened.ok()) throw StorageError(opened.code(), std::string(opened.message()));
+}
+
+/// One write transaction. What `work` throws rolls everything back, caches included.
+Status StoreImpl::write(const std::function<void()>& work) {
+  return guard([&] {
+    try {
+      Transaction transaction(db_);
+      Meta::create(db_);
+      refresh(true);
+      check_identity();
+      work();
+      segments_->flush();
+      if (sealed_now_) renew_nonce();
+      meta_.save_clock();
+      transaction.commit();
+      sealed_now_ = false;
+    } catch (...) {
+      sealed_now_ = false;
+      cache_version_ = -1;
+      schema_version_ = -1;
+      if (segments_) segments_->discard();
+      throw;
+    }
+  });
+}
+
+Status StoreImpl::read_only(const std::function<void()>& work) {
+  return guard([&] {
+    Transaction transaction(db_, "BEGIN");
+    if (Meta::exists(db_)) refresh(false);
+    work();
+    transaction.commit();
+  });
+}
+
+/// Drops caches when another connection may have changed what they hold.
+void StoreImpl::refresh(bool may_write) {
+  const auto version = db_.integer("PRAGMA data_version");
+  if (version != cache_version_) {
+    cache_version_ = version;
+    meta_.reload();
+    nonce_ = meta_.get("nonce");
+    schemas_.clear();
+    hidden_known_.clear();
+    if (segments_) segments_->discard();
+    identity_checked_ = false;
+  }
+  if (!segments_) segments_ = std::make_unique<Segments>(db_);
+  rearm_if_schema_changed(may_write);
+}
+
+/// A file that is not the one we wrote last is a copy: it gets an identity of its own before it can
+/// give away a number. What the copy had captured is sealed under the new site; rows whose identity
+/// is ours keep the old label, so that original and copy agree about them.
+void StoreImpl::check_identity() {
+  if (identity_checked_) return;
+  identity_checked_ = true;
+  const bool born = meta_.site().is_baseline();
+  if (!born && witness_.knows(nonce_)) return;
+  take_site();
+  if (born) meta_.set_label(meta_.site());
+  renew_nonce();
+}
+
+void StoreImpl::take_site() {
+  core::Site fresh;
+  do {
+    options_.entropy->fill(fresh.bytes.data(), fresh.bytes.size());
+  } while (fresh.is_baseline());
+  meta_.set_site(fresh);
+  db_.exec("UPDATE mycelial_schema SET announced = 0");
+  if (!meta_.label().is_baseline()) {
+    seal_journal();
+    meta_.set_label(meta_.site());
+  }
+}
+
+void StoreImpl::become_new_site() {
+  const Status status = write([&] {
+    take_site();
+    sealed_now_ = true;
+  });
+  if (!status.ok()) notes_.push_back("could not take a new site id: " + status.to_string());
+}
+
+void StoreImpl::renew_nonce() {
+  Bytes next(16, '\0');
+  options_.entropy->fill(next.data(), next.size());
+  witness_.note(nonce_, next);
+  meta_.set("nonce", core::Value::blob(next));
+  nonce_ = next;
+}
+
+bool StoreImpl::changed_outside() {
+  bool changed = false;
+  const Status status = guard([&] {
+    const auto version = db_.integer("PRAGMA data_version");
+    changed = version != poll_version_;
+    poll_version_ = version;
+  });
+  return changed || !status.ok();
+}
+
+Result<std::uint64_t> StoreImpl::journal_entries(std::uint64_t limit) {
+  std::uint64_t count = 0;
+  const Status status = guard([&] {
+    if (!Meta::exists(db_)) return;
+    count = static_cast<std::uint64_t>(db_.integer(
+        fmt::format("SELECT count(*) FROM (SELECT 1 FROM mycelial_journal LIMIT {})", limit)));
+  });
+  if (!status.ok()) return status;
+  return count;
+}
+
+Result<std::vector<core::UnitRef>> StoreImpl::seal() {
+  std::vector<core::UnitRef> out;
+  const auto pending = journal_entries(1);
+  if (!pending.ok()) return pending.status();
+  if (*pending == 0 && losers_.empty()) return out;
+  const Status status = write([&] {
+    if (auto unit = seal_journal()) out.push_back(*unit);
+    trim_tail();
+  });
+  if (!status.ok()) return status;
+  return out;
+}
+
+ChangeEvent StoreImpl::take_changes() {
+  ChangeEvent out = std::move(changes_);
+  out.tables.assign(changed_tables_.begin(), changed_tables_.end());
+  changed_tables_.clear();
+  changes_ = {};
+  return out;
+}
+
+}  // namespace mycelial::storage

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the store, and what they share. One file per idea:
+//   store.cpp  opening, transactions, identity    track.cpp   tracking, baseline, schema changes
+//   seal.cpp   journal -> change set              apply.cpp   unit -> rows
+//   settle.cpp UNIQUE: who is shown               tail.cpp    sets kept, cuts made for peers
+//   report.cpp status, conflicts, digest, check   book.cpp    where a row's bookkeeping is
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codec/codec.hpp"
+#include "core/row.hpp"
+#include "storage/capture.hpp"
+#include "storage/files.hpp"
+#include "storage/meta.hpp"
+#include "storage/segments.hpp"
+#include "storage/store.hpp"
+#include "storage/table_io.hpp"
+
+namespace mycelial::storage {
+
+/// What mycelial_row.status says of a row that no rowid table shows.
+enum class RowStatus : std::uint8_t {
+  shown = 0,   ///< In a WITHOUT ROWID table.
+  dead = 1,
+  hidden = 2,  ///< A higher row holds one of its unique values.
+  parked = 3,  ///< The table is not tracked here.
+  broken = 4,  ///< CHECK, NOT NULL or a type forbids it here.
+};
+
+/// Where a row's bookkeeping is, and what it says.
+struct BookRow {
+  enum class Place : std::uint8_t { none, segment, record } place = Place::none;
+  std::int64_t rowid = 0;
+  RowStatus status = RowStatus::dead;
+  RowState state;
+  bool shown() const { return place == Place::segment || (place == Place::record && status == RowStatus::shown); }
+};
+
+/// A row named: which table, which identity.
+struct RowName {
+  std::uint32_t table = 0;
+  core::Identity identity;
+  auto operator<=>(const RowName&) const = default;
+};
+
+class StoreImpl final : public Store {
+ public:
+  StoreImpl(const std::string& path, const StoreOptions& options);
+  ~StoreImpl() override;
+  void start();
+
+  Status track(const std::string& table) override;
+  Result<std::vector<TrackedTable>> track_all() override;
+  Status untrack(const std::string& table) override;
+  Status untrack_all() override;
+  bool changed_outside() override;
+  Result<std::uint64_t> journal_entries(std::uint64_t limit) override;
+  Result<std::vector<core::UnitRef>> seal() override;
+  ChangeEvent take_changes() override;
+  Result<ReplicaStatus> status() override;
+  Result<std::vector<Conflict>> conflicts() override;
+  Result<std::string> digest() override;
+  Result<std::vector<std::string>> check() override;
+
+  core::Site site() const override { return meta_.site(); }
+  const core::Have& have() const override { return meta_.have(); }
+  std::optional<Hash> hash_at(const core::Stream& stream, std::uint64_t seq) const override;
+  std::optional<std::vector<core::UnitRef>> tail(const core::Stream& stream, std::uint64_t first,
+                                                 std::uint64_t last) const override;
+  Result<core::UnitRef> cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
+                            const std::vector<Hash>& resume) override;
+  Result<Bytes> read(const core::UnitRef& unit, std::uint64_t offset,
+                     std::size_t size) const override;
+  Status stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) override;
+  std::vector<core::ByteRange> missing(const core::UnitRef& unit) const override;
+  std::vector<core::UnitRef> staged() const override;
+  void drop_staged(const Hash& unit) override;
+  Result<Applied> apply_staged() override;
+  void become_new_site() override;
+
+ private:
+  friend class Sealer;
+  friend class Applier;
+  friend class Settler;
+
+  // store.cpp
+  Status write(const std::function<void()>& work);
+  Status read_only(const std::function<void()>& work);
+  void refresh(bool may_write);
+  void check_identity();
+  void take_site();
+  void renew_nonce();
+  std::uint64_t now_ms() { return options_.clock->wall_ms(); }
+
+  // track.cpp
+  void load_tables();
+  void rearm_if_schema_changed(bool may_write);
+  void track_one(const std::string& name);
+  void add_baseline(TableIo& io);
+  void reveal_parked(TableIo& io);
+  void reveal_columns(TableIo& io);
+  void untrack_one(const std::string& name);
+  TableIo* table(std::uint32_t id);
+  std::uint32_t table_id(const std::string& name);  ///< Allocates one for a table unknown here.
+  std::uint32_t column_id(std::uint32_t table, const std::string& name);
+
+  // seal.cpp
+  std::optional<core::UnitRef> seal_journal();
+  core::UnitRef publish(codec::BodyWriter& writer);
+
+  // book.cpp
+  BookRow find_row(std::uint32_t table, TableIo* io, ByteView identity);
+  std::optional<LocalIdentity> local_identity(ByteView identity);
+  core::Identity wire_identity(const LocalIdentity& id) const;
+  core::Row unpack(const BookRow& row, TableIo* io);
+  void put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row, ByteView identity);
+  void put_record(std::uint32_t table, ByteView identity, RowStatus status, const core::Row& row,
+                  ByteView blocker = {});
+  void erase_record(std::uint32_t table, ByteView identity);
+  bool has_hidden(std::uint32_t table);
+
+  // apply.cpp
+  bool ready(const core::Header& header, const Hash& id, bool* known) const;
+  void apply_unit(const codec::UnitView& unit, const core::UnitRef& ref, ByteView bytes);
+  const core::Schema* schema_of(const Hash& hash);
+  void remember_schema(const core::Schema& schema, bool announced);
+  void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
+                     const char* kind, const std::string& value, const std::string& winner,
+                     const char* rule);
+
+  // settle.cpp
+  void settle(std::uint32_t table, std::set<core::Identity> contested);
+  void demote(TableIo& io, ByteView identity);
+  bool is_own_loser(TableIo& io, ByteView identity, const core::Row& row);
+  void put_hidden(TableIo& io, ByteView identity, RowStatus status, const core::Row& row,
+                  ByteView blocker);
+  void drop_claims(std::uint32_t table, ByteView identity);
+  std::vector<core::Value> values_of(TableIo& io, const core::Row& row);
+  std::set<core::Identity> claimants(TableIo& io, std::span<const core::Value> values);
+
+  // tail.cpp
+  core::UnitRef keep_set(const core::Header& header, const Hash& id, ByteView bytes);
+  void trim_tail();
+  std::uint64_t tail_limit();
+
+  StoreOptions options_;
+  std::string path_;
+  mutable Connection db_;
+  Meta meta_;
+  Witness witness_;
+  UnitFiles files_;
+  Staging staging_;
+  std::unique_ptr<Segments> segments_;
+  std::map<std::uint32_t, std::unique_ptr<TableIo>> tables_;
+  std::map<Hash, core::Schema> schemas_;
+  std::map<std::uint32_t, bool> hidden_known_;  // cache of has_hidden
+  std::map<Hash, core::UnitRef> cuts_;          // made for peers, in this run
+  Bytes nonce_;
+  std::int64_t schema_version_ = -1;
+  std::int64_t cache_version_ = -1, poll_version_ = -1;
+  bool identity_checked_ = false;
+  bool sealed_now_ = false;  // this transaction gave a number away
+  std::set<RowName> losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
+  ChangeEvent changes_;
+  std::set<std::string> changed_tables_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace mycelial::storage
