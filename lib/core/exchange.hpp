@@ -74,8 +74,8 @@ struct PeerStatus {
   LinkNumber link = 0;
   Site site;
   std::uint64_t session = 0;
-  bool heard = false;              ///< Anything at all in this session.
-  bool in_sync = false;            ///< Last statement said exactly what we hold.
+  bool heard = false;                ///< Anything at all in this session.
+  bool in_sync = false;              ///< Last statement said exactly what we hold.
   std::uint64_t they_lack_sets = 0;  ///< Sets that we hold and the peer has not acknowledged.
   std::uint64_t we_lack_sets = 0;
 };

@@ -8,7 +8,9 @@
 namespace mycelial::core {
 namespace {
 
-Hlc at(std::uint64_t ms) { return hlc_from_ms(std::min(ms, hlc_ms(kHlcMax))); }
+Hlc at(std::uint64_t ms) {
+  return hlc_from_ms(std::min(ms, hlc_ms(kHlcMax)));
+}
 
 }  // namespace
 
@@ -18,8 +20,8 @@ Hlc HybridClock::stamp_write(std::uint64_t written_ms, std::uint64_t now_ms) {
 }
 
 void HybridClock::observe(Hlc remote, std::uint64_t now_ms) {
-  const auto bound = now_ms > hlc_ms(kHlcMax) - kClockBoundMs ? hlc_ms(kHlcMax)
-                                                              : now_ms + kClockBoundMs;
+  const auto bound =
+      now_ms > hlc_ms(kHlcMax) - kClockBoundMs ? hlc_ms(kHlcMax) : now_ms + kClockBoundMs;
   last_ = std::max(last_, std::min(remote, at(bound)));
 }
 

@@ -72,7 +72,8 @@ struct StopMessage {
   friend bool operator==(const StopMessage&, const StopMessage&) = default;
 };
 
-/// Asks whether chain hashes agree at points of a stream: finds where two copies of one file parted.
+/// Asks whether chain hashes agree at points of a stream: finds where two copies of one file
+/// parted.
 struct ProbeMessage {
   Stream stream;
   std::vector<Tip> points;

@@ -103,7 +103,8 @@ class Joiner {
     if (x != y) {
       return std::tuple(ranks_.of(x.origin), x.seq) < std::tuple(ranks_.of(y.origin), y.seq);
     }
-    return a.cell->value.type != Value::Type::in_table && b.cell->value.type == Value::Type::in_table;
+    return a.cell->value.type != Value::Type::in_table &&
+           b.cell->value.type == Value::Type::in_table;
   }
   void drop(const Version& v, bool died) {
     if (discarded_) discarded_->push_back({*v.cell, *v.write, died});
@@ -198,8 +199,10 @@ Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const
         std::min(a != x.cells.end() ? a->column : ~0u, b != y.cells.end() ? b->column : ~0u);
     versions.clear();
     left.clear();
-    for (; a != x.cells.end() && a->column == column; ++a) versions.push_back({&*a, &x.writes[a->write]});
-    for (; b != y.cells.end() && b->column == column; ++b) versions.push_back({&*b, &y.writes[b->write]});
+    for (; a != x.cells.end() && a->column == column; ++a)
+      versions.push_back({&*a, &x.writes[a->write]});
+    for (; b != y.cells.end() && b->column == column; ++b)
+      versions.push_back({&*b, &y.writes[b->write]});
     joiner.column(versions, left);
     for (const auto& v : left) out.cells.push_back({column, writes.add(*v.write), v.cell->value});
   }
@@ -223,8 +226,9 @@ bool is_alive(const Row& row) {
 
 const Cell* winner(const Row& row, std::uint32_t column, const Ranks& ranks) {
   const Cell* best = nullptr;
-  const auto first = std::lower_bound(row.cells.begin(), row.cells.end(), column,
-                                      [](const Cell& c, std::uint32_t id) { return c.column < id; });
+  const auto first =
+      std::lower_bound(row.cells.begin(), row.cells.end(), column,
+                       [](const Cell& c, std::uint32_t id) { return c.column < id; });
   for (auto c = first; c != row.cells.end() && c->column == column; ++c) {
     if (!best || !stamp_less(row.writes[c->write].stamp, row.writes[best->write].stamp, ranks)) {
       best = &*c;

@@ -52,12 +52,12 @@ Stamp claim(const Row& row, std::span<const std::uint32_t> columns, const Ranks&
 
 /// What plain SQL did to one row between two seals.
 struct LocalWrite {
-  Mark dot;                  ///< The set being sealed.
-  bool shown = false;        ///< The row is in the table now.
-  bool fresh = false;        ///< Inserted, deleted or re-keyed: nothing of the old life enters.
-  bool upsert = false;       ///< Inserted over itself: adds a birth, carries the whole row.
-  bool baseline = false;     ///< Found at track: birth (baseline, 1), stamp 0.
-  Hlc time = 0;              ///< Stamp of columns not in `written` (the row's last entry).
+  Mark dot;               ///< The set being sealed.
+  bool shown = false;     ///< The row is in the table now.
+  bool fresh = false;     ///< Inserted, deleted or re-keyed: nothing of the old life enters.
+  bool upsert = false;    ///< Inserted over itself: adds a birth, carries the whole row.
+  bool baseline = false;  ///< Found at track: birth (baseline, 1), stamp 0.
+  Hlc time = 0;           ///< Stamp of columns not in `written` (the row's last entry).
   struct Written {
     std::uint32_t column = 0;
     Hlc time = 0;

@@ -18,7 +18,9 @@ Value Value::of_real(double v) {
   return {Type::real, std::bit_cast<std::int64_t>(v == 0.0 ? 0.0 : v), {}};
 }
 
-double Value::real() const { return std::bit_cast<double>(integer); }
+double Value::real() const {
+  return std::bit_cast<double>(integer);
+}
 
 Hash Schema::hash() const {
   Bytes all;

@@ -31,7 +31,7 @@ struct Site {
 /// A first-in first-out sequence of change sets by one site.
 struct Stream {
   Site site;
-  std::uint32_t scope = 0;          ///< Named group of tables; version 1 has scope 0 only.
+  std::uint32_t scope = 0;           ///< Named group of tables; version 1 has scope 0 only.
   std::uint32_t priority_class = 0;  ///< 0 is the default class, lower is more urgent.
   auto operator<=>(const Stream&) const = default;
 };
@@ -56,8 +56,12 @@ using Have = std::map<Stream, Tip>;
 /// Hybrid logical clock: milliseconds since 1970 in the upper 48 bits, a counter in the lower 16.
 using Hlc = std::uint64_t;
 constexpr Hlc kHlcMax = (Hlc{1} << 63) - 1;  ///< Anything above is refused at decoding.
-constexpr Hlc hlc_from_ms(std::uint64_t ms) { return ms << 16; }
-constexpr std::uint64_t hlc_ms(Hlc h) { return h >> 16; }
+constexpr Hlc hlc_from_ms(std::uint64_t ms) {
+  return ms << 16;
+}
+constexpr std::uint64_t hlc_ms(Hlc h) {
+  return h >> 16;
+}
 
 /// A small number that stands for a Stream: an index into the dictionary that comes with a block
 /// (on the wire) or the row id of mycelial_stream (on disk). 0 is always the baseline.
@@ -73,8 +77,14 @@ using Marks = std::vector<Mark>;  ///< At most one per origin, sorted by origin.
 
 /// An SQLite value that does not own its bytes.
 struct Value {
-  enum class Type : std::uint8_t { null = 0, integer = 1, real = 2, text = 3, blob = 4,
-                                   in_table = 5 /* the application's table holds it */ };
+  enum class Type : std::uint8_t {
+    null = 0,
+    integer = 1,
+    real = 2,
+    text = 3,
+    blob = 4,
+    in_table = 5 /* the application's table holds it */
+  };
   Type type = Type::null;
   std::int64_t integer = 0;  ///< Also the bit pattern of a real.
   ByteView bytes;            ///< Of text and blob; the owner is stated where values are handed out.
@@ -154,15 +164,15 @@ enum class UnitKind : std::uint8_t { set = 1, fold = 2, cut = 3 };
 /// The clear part of a unit: what relays read.
 struct Header {
   UnitKind kind = UnitKind::set;
-  Stream stream;                 ///< Of a set or a fold; of a cut: the maker's.
+  Stream stream;                      ///< Of a set or a fold; of a cut: the maker's.
   std::uint64_t first = 0, last = 0;  ///< Sequence numbers covered; 0 for a cut.
-  Hash prev;                     ///< Chain hash of the set before `first`; zero at the start.
-  std::vector<Hash> chain;       ///< Fold: the chain hashes of first..last.
+  Hash prev;                          ///< Chain hash of the set before `first`; zero at the start.
+  std::vector<Hash> chain;            ///< Fold: the chain hashes of first..last.
   std::vector<std::pair<Stream, Tip>> deps;  ///< What the author's have gained since `first - 1`.
   std::vector<std::pair<Stream, Tip>> base;  ///< Cut: the asker's tips that it builds on.
   std::vector<std::pair<Stream, Tip>> have;  ///< Cut: what the asker will have after it.
   std::vector<std::pair<Stream, std::uint64_t>> floor;  ///< Cut: deaths up to here were collected.
-  bool full = false;             ///< Cut: lists every row, so what it does not list is dead.
+  bool full = false;  ///< Cut: lists every row, so what it does not list is dead.
   std::uint64_t body_bytes = 0;
 };
 

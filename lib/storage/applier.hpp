@@ -20,8 +20,8 @@ class Applier {
  private:
   struct Target {  ///< The table that the rows of a block belong to.
     std::uint32_t id = 0;
-    TableIo* io = nullptr;                 // null: not tracked here, rows are parked
-    std::vector<std::uint32_t> columns;    // schema index -> stable column id
+    TableIo* io = nullptr;               // null: not tracked here, rows are parked
+    std::vector<std::uint32_t> columns;  // schema index -> stable column id
     std::vector<std::string> names;
   };
   Target& target(const Hash& schema_hash);
@@ -46,11 +46,11 @@ class Applier {
   StoreImpl& s_;
   const core::Header& header_;
   core::Origin origin_ = 0;
-  std::vector<std::uint64_t> seen_;   // by Origin: what the author had seen
-  std::vector<std::uint64_t> theirs_; // by Origin: what a cut covers; empty for sets
+  std::vector<std::uint64_t> seen_;    // by Origin: what the author had seen
+  std::vector<std::uint64_t> theirs_;  // by Origin: what a cut covers; empty for sets
   std::map<Hash, Target> targets_;
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
-  std::set<RowName> listed_;          // rows of a full cut
+  std::set<RowName> listed_;  // rows of a full cut
   core::Hlc newest_ = 0;
 };
 

@@ -25,7 +25,8 @@ Applier::Applier(StoreImpl& store, const core::Header& header) : s_(store), head
   }
   Statement context(s_.db_, "SELECT other, seq FROM mycelial_context WHERE stream = ?1");
   context.bind(1, origin_);
-  while (context.step()) set(seen_, static_cast<core::Origin>(context.number(0)), context.number(1));
+  while (context.step())
+    set(seen_, static_cast<core::Origin>(context.number(0)), context.number(1));
   for (const auto& [stream, tip] : header.deps) set(seen_, s_.meta_.origin_of(stream), tip.seq);
   set(seen_, origin_, header.last);
 }
@@ -50,10 +51,10 @@ void Applier::run(ByteView body) {
   clock.observe(newest_, now);
   s_.meta_.clock = clock.state();
   if (core::hlc_ms(newest_) > now + kClockBoundMs) {
-    const std::string note =
-        fmt::format("the clock of a site seen through {} is {} s ahead of ours; its changes merge, "
-                    "our clock does not follow it",
-                    header_.stream.site.hex().substr(0, 8), (core::hlc_ms(newest_) - now) / 1000);
+    const std::string note = fmt::format(
+        "the clock of a site seen through {} is {} s ahead of ours; its changes merge, "
+        "our clock does not follow it",
+        header_.stream.site.hex().substr(0, 8), (core::hlc_ms(newest_) - now) / 1000);
     const auto same = [&](const std::string& n) { return n.substr(0, 40) == note.substr(0, 40); };
     if (std::none_of(s_.notes_.begin(), s_.notes_.end(), same)) s_.notes_.push_back(note);
   }
@@ -64,7 +65,8 @@ Applier::Target& Applier::target(const Hash& hash) {
   Target& t = it->second;
   if (!added) return t;
   const auto* schema = s_.schema_of(hash);
-  if (!schema) throw StorageError(Errc::corrupt, "a change set uses a schema that nobody described");
+  if (!schema)
+    throw StorageError(Errc::corrupt, "a change set uses a schema that nobody described");
   t.id = s_.table_id(schema->table);
   t.io = s_.table(t.id);
   t.names = schema->columns;
@@ -106,7 +108,8 @@ core::Row Applier::translate(core::Row row, const std::vector<core::Origin>& ori
     newest_ = std::max(newest_, w.stamp.time);
   }
   for (auto& c : row.cells) {
-    if (c.column >= t.columns.size() || c.write >= row.writes.size() || c.value.type == Type::in_table) {
+    if (c.column >= t.columns.size() || c.write >= row.writes.size() ||
+        c.value.type == Type::in_table) {
       throw StorageError(Errc::corrupt, "a row names an unknown column");
     }
     c.column = t.columns[c.column];
@@ -123,7 +126,8 @@ void Applier::join(const Target& t, const core::Identity& identity, const core::
   const auto before = s_.find_row(t.id, t.io, identity);
   const auto old = s_.unpack(before, t.io);
   std::vector<core::Discarded> discarded;
-  auto merged = core::merge_rows(old, piece, s_.meta_.covered(), theirs_, s_.meta_.ranks(), &discarded);
+  auto merged =
+      core::merge_rows(old, piece, s_.meta_.covered(), theirs_, s_.meta_.ranks(), &discarded);
   if (!discarded.empty()) list_discarded(t, identity, before, merged, discarded);
   if (merged == old) return;
   ++s_.changes_.rows;
@@ -259,8 +263,9 @@ void Applier::update_shown(const Target& t, const core::Identity& identity, cons
   const bool claims = std::any_of(changed.begin(), changed.end(), [&](std::uint32_t p) {
     return std::binary_search(unique.begin(), unique.end(), t.io->column_ids()[p]);
   });
-  const bool moves = t.io->info().kind == TableKind::integer_key && !is_key_identity(identity) &&
-                     std::find(changed.begin(), changed.end(), t.io->info().key[0]) != changed.end();
+  const bool moves =
+      t.io->info().kind == TableKind::integer_key && !is_key_identity(identity) &&
+      std::find(changed.begin(), changed.end(), t.io->info().key[0]) != changed.end();
   int rc = SQLITE_CONSTRAINT;
   if (!moves && !(claims && s_.has_hidden(t.id))) {
     rc = t.io->update(ref, changed, values);
@@ -294,37 +299,41 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
     const auto* best = core::winner(merged, d.cell.column, s_.meta_.ranks());
     if (!d.died && best && merged.writes[best->write].stamp == d.write.stamp) continue;
     std::string value = to_literal(d.cell.value), winner, column;
-    const auto position = t.io ? t.io->position_of(d.cell.column) : std::nullopt;
-    if (t.io && before.shown() && position) {
+    const std::size_t position = t.io ? t.io->position_of(d.cell.column).value_or(~0u) : ~0u;
+    const bool here = t.io && position < t.io->column_ids().size();
+    if (here && before.shown()) {
       if (const auto now = t.io->read({before.rowid, identity})) {
-        if (d.cell.value.type == Type::in_table) value = to_literal((*now)[*position]);
-        if (best && best->value.type == Type::in_table) winner = to_literal((*now)[*position]);
+        if (d.cell.value.type == Type::in_table) value = to_literal((*now)[position]);
+        if (best && best->value.type == Type::in_table) winner = to_literal((*now)[position]);
       }
       t.io->release();
     }
     if (best && best->value.type != Type::in_table) winner = to_literal(best->value);
-    if (position) {
-      column = t.io->info().columns[*position].name;
+    if (here) {
+      column = t.io->info().columns[position].name;
     } else {
       const auto it = std::find(t.columns.begin(), t.columns.end(), d.cell.column);
       if (it != t.columns.end()) column = t.names[static_cast<std::size_t>(it - t.columns.begin())];
     }
     if (!d.died && winner == value) continue;
     s_.note_conflict(t.id, identity, column, d.died ? "deleted" : "superseded", value,
-                     d.died ? "" : winner, d.died ? "a delete kills what it had not seen"
-                                                  : "last writer wins");
+                     d.died ? "" : winner,
+                     d.died ? "a delete kills what it had not seen" : "last writer wins");
   }
 }
 
 void StoreImpl::note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
                               const char* kind, const std::string& value, const std::string& winner,
                               const char* rule) {
-  Statement& s = db_.cached("INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
-                            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  Statement& s = db_.cached(
+      "INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
   s.bind(1, table).bind_blob(2, identity).bind_text(3, column).bind_text(4, kind);
   s.bind_text(5, value).bind_text(6, winner).bind_text(7, rule).bind(8, now_ms());
   s.run();
-  db_.cached("DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - 10000")
+  db_.cached(
+         "DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - "
+         "10000")
       .run();
 }
 
@@ -350,8 +359,10 @@ void StoreImpl::remember_schema(const core::Schema& schema, bool announced) {
   for (const auto& c : schema.columns) put_prefixed(record, c);
   for (const auto k : schema.key) put_varint(record, k);
   const Hash hash = schema.hash();
-  Statement s(db_, "INSERT INTO mycelial_schema VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET announced = "
-                   "max(announced, ?3)");
+  Statement s(
+      db_,
+      "INSERT INTO mycelial_schema VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET announced = "
+      "max(announced, ?3)");
   s.bind_blob(1, hash.view()).bind_blob(2, record).bind(3, announced ? 1 : 0).run();
 }
 
@@ -371,9 +382,10 @@ bool StoreImpl::ready(const core::Header& h, const Hash& id, bool* known) const 
   *known = h.last <= last;
   if (h.first != last + 1) return false;
   if (last > 0 && it->second.hash != h.prev) {
-    throw StorageError(Errc::corrupt, fmt::format("site {} has two histories: change set {} does not "
-                                                  "continue what we hold (a copied file?)",
-                                                  h.stream.site.hex(), h.first));
+    throw StorageError(Errc::corrupt,
+                       fmt::format("site {} has two histories: change set {} does not "
+                                   "continue what we hold (a copied file?)",
+                                   h.stream.site.hex(), h.first));
   }
   return std::all_of(h.deps.begin(), h.deps.end(), holds);
 }
@@ -390,8 +402,9 @@ void StoreImpl::apply_unit(const codec::UnitView& unit, const core::UnitRef& ref
   }
   const auto origin = meta_.origin_of(h.stream);
   for (const auto& [stream, tip] : h.deps) {
-    db_.cached("INSERT INTO mycelial_context VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = "
-               "max(seq, ?3)")
+    db_.cached(
+           "INSERT INTO mycelial_context VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = "
+           "max(seq, ?3)")
         .bind(1, origin)
         .bind(2, meta_.origin_of(stream))
         .bind(3, tip.seq)
@@ -422,7 +435,8 @@ Result<core::Depot::Applied> StoreImpl::apply_staged() {
         bool known = false;
         if (unit.ok() && unit->id != ref.id) {
           bad.insert(ref.id);
-          out.rejected.emplace_back(ref, Status(Errc::corrupt, "a unit does not have the hash it claims"));
+          out.rejected.emplace_back(
+              ref, Status(Errc::corrupt, "a unit does not have the hash it claims"));
           continue;
         }
         const Status applied = !unit.ok() ? unit.status() : guard([&] {

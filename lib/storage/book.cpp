@@ -63,8 +63,7 @@ BookRow StoreImpl::find_row(std::uint32_t table, TableIo* io, ByteView identity)
 core::Row StoreImpl::unpack(const BookRow& row, TableIo* io) {
   if (row.place == BookRow::Place::none) return {};
   static const std::vector<std::uint32_t> none;
-  return unpack_row(row.state.shape, row.state.times,
-                    row.shown() && io ? io->column_ids() : none);
+  return unpack_row(row.state.shape, row.state.times, row.shown() && io ? io->column_ids() : none);
 }
 
 void StoreImpl::put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,

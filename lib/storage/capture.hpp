@@ -14,14 +14,15 @@ namespace mycelial::storage {
 
 /// What a journal entry says.
 enum class Op : std::uint8_t {
-  insert = 1,     ///< A row appeared at `row` (rowid), or under `key` (WITHOUT ROWID).
-  update = 2,     ///< Columns in `mask` of the row changed; its key did not.
-  remove = 3,     ///< The row died; `row` and the OLD key say which.
-  in_the_way = 4, ///< An INSERT or UPDATE found this row holding a value that it wants: the row dies
-                  ///< if the statement replaced it, is upserted if an update follows, else nothing.
+  insert = 1,  ///< A row appeared at `row` (rowid), or under `key` (WITHOUT ROWID).
+  update = 2,  ///< Columns in `mask` of the row changed; its key did not.
+  remove = 3,  ///< The row died; `row` and the OLD key say which.
+  in_the_way =
+      4,  ///< An INSERT or UPDATE found this row holding a value that it wants: the row dies
+          ///< if the statement replaced it, is upserted if an update follows, else nothing.
   automatic = 5,  ///< The insert that follows had its INTEGER PRIMARY KEY picked by SQLite.
-  rekey = 6,      ///< The declared key of the row at `row` changed; `key` is the OLD one. Columns in
-                  ///< `mask` changed. (integer_key and without_rowid tables: remove + insert instead.)
+  rekey = 6,  ///< The declared key of the row at `row` changed; `key` is the OLD one. Columns in
+              ///< `mask` changed. (integer_key and without_rowid tables: remove + insert instead.)
 };
 
 /// Changed columns, by stable column id.
@@ -40,7 +41,7 @@ struct JournalEntry {
   std::uint64_t number = 0;  ///< AUTOINCREMENT: never given twice in one file.
   std::uint32_t table = 0;   ///< TableInfo::id
   Op op = Op::insert;
-  std::int64_t row = 0;      ///< rowid; 0 for WITHOUT ROWID tables.
+  std::int64_t row = 0;          ///< rowid; 0 for WITHOUT ROWID tables.
   std::vector<core::Value> key;  ///< Where the op says so; views die when the callback returns.
   ColumnMask mask;           ///< update, rekey. Empty on update: a column that the trigger did not
                              ///< know changed (or nothing did).

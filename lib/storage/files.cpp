@@ -48,7 +48,8 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::string& path) {
   struct stat st {};
   std::shared_ptr<MappedFile> out(new MappedFile);
   if (::fstat(fd, &st) == 0 && st.st_size > 0) {
-    void* data = ::mmap(nullptr, static_cast<std::size_t>(st.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+    void* data =
+        ::mmap(nullptr, static_cast<std::size_t>(st.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
     if (data != MAP_FAILED) {
       out->data_ = data;
       out->size_ = static_cast<std::size_t>(st.st_size);
@@ -119,7 +120,9 @@ void Witness::note(ByteView current, ByteView next) {
   ::close(fd);
 }
 
-void Witness::forget() { ::unlink(path_.c_str()); }
+void Witness::forget() {
+  ::unlink(path_.c_str());
+}
 
 std::string UnitFiles::path(const Hash& unit, const char* suffix) const {
   return folder_ + "/" + unit.hex() + suffix;
@@ -151,7 +154,9 @@ std::shared_ptr<MappedFile> UnitFiles::map(const Hash& unit) const {
   return MappedFile::open(path(unit));
 }
 
-void UnitFiles::remove(const Hash& unit) const { ::unlink(path(unit).c_str()); }
+void UnitFiles::remove(const Hash& unit) const {
+  ::unlink(path(unit).c_str());
+}
 
 void UnitFiles::remove_all() const {
   std::error_code ec;

@@ -45,7 +45,9 @@ core::Identity encode_identity(const HiddenIdentity& id) {
   return out;
 }
 
-bool is_key_identity(ByteView id) { return !id.empty() && id.front() == 'K'; }
+bool is_key_identity(ByteView id) {
+  return !id.empty() && id.front() == 'K';
+}
 
 std::optional<HiddenIdentity> hidden_identity(ByteView id) {
   if (id.empty() || id.front() != 'H') return std::nullopt;
@@ -63,19 +65,29 @@ void put_canonical(Bytes& out, const core::Value& value, Collation collation) {
   const core::Value v = integral(value);
   out.push_back(static_cast<char>(v.type));
   switch (v.type) {
-    case Type::integer: put_varint(out, zigzag(v.integer)); break;
-    case Type::real: out.append(reinterpret_cast<const char*>(&v.integer), 8); break;
-    case Type::text: put_text(out, v.bytes, collation); break;
-    case Type::blob: put_prefixed(out, v.bytes); break;
+    case Type::integer:
+      put_varint(out, zigzag(v.integer));
+      break;
+    case Type::real:
+      out.append(reinterpret_cast<const char*>(&v.integer), 8);
+      break;
+    case Type::text:
+      put_text(out, v.bytes, collation);
+      break;
+    case Type::blob:
+      put_prefixed(out, v.bytes);
+      break;
     case Type::null:
-    case Type::in_table: break;
+    case Type::in_table:
+      break;
   }
 }
 
 std::optional<core::Identity> key_identity(const TableInfo& table,
                                            std::span<const core::Value> values) {
+  if (values.size() < table.key.size()) return std::nullopt;
   core::Identity out = "K";
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
     if (values[i].type == Type::null) return std::nullopt;
     put_canonical(out, values[i], table.columns[table.key[i]].collation);
   }
@@ -88,7 +100,9 @@ std::optional<std::vector<core::Value>> key_values(ByteView id) {
   std::vector<core::Value> out;
   while (in.ok() && !in.at_end()) {
     switch (static_cast<Type>(in.byte())) {
-      case Type::integer: out.push_back(core::Value::of(unzigzag(in.varint()))); break;
+      case Type::integer:
+        out.push_back(core::Value::of(unzigzag(in.varint())));
+        break;
       case Type::real: {
         const ByteView raw = in.bytes(8);
         core::Value v{Type::real, 0, {}};
@@ -96,9 +110,14 @@ std::optional<std::vector<core::Value>> key_values(ByteView id) {
         out.push_back(v);
         break;
       }
-      case Type::text: out.push_back(core::Value::text(in.prefixed())); break;
-      case Type::blob: out.push_back(core::Value::blob(in.prefixed())); break;
-      default: return std::nullopt;
+      case Type::text:
+        out.push_back(core::Value::text(in.prefixed()));
+        break;
+      case Type::blob:
+        out.push_back(core::Value::blob(in.prefixed()));
+        break;
+      default:
+        return std::nullopt;
     }
   }
   if (!in.ok()) return std::nullopt;

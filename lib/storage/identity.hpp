@@ -4,7 +4,8 @@
 //                                holds equal (1 and 1.0; 'bob' and 'BOB' under NOCASE)
 //   'H' + site + number + random rows whose identity is ours: no key, a NULL in the key, or an
 //                                automatic integer key. (site, number): where and as which journal
-//                                entry the row was captured; random tells two copies of a file apart.
+//                                entry the row was captured; random tells two copies of a file
+//                                apart.
 #pragma once
 
 #include <optional>
@@ -17,7 +18,7 @@
 namespace mycelial::storage {
 
 struct HiddenIdentity {
-  core::Site site;           ///< The baseline for rows found at track.
+  core::Site site;  ///< The baseline for rows found at track.
   std::uint64_t number = 0;
   std::uint32_t random = 0;
   auto operator<=>(const HiddenIdentity&) const = default;

@@ -49,10 +49,11 @@ void Meta::create(Connection& db) {
   if (exists(db)) {
     const auto format = db.integer("SELECT value FROM mycelial_meta WHERE key = 'format'");
     if (format > kFileFormat) {
-      throw StorageError(Errc::version,
-                         fmt::format("this file has mycelial format {}, this mycelial knows up to {}; "
-                                     "upgrade mycelial here",
-                                     format, kFileFormat));
+      throw StorageError(
+          Errc::version,
+          fmt::format("this file has mycelial format {}, this mycelial knows up to {}; "
+                      "upgrade mycelial here",
+                      format, kFileFormat));
     }
     return;
   }
@@ -120,7 +121,10 @@ core::Origin Meta::origin_of(const core::Stream& stream) {
   if (const auto known = find_origin(stream)) return *known;
   const auto id = static_cast<core::Origin>(streams_.size());
   Statement s(db_, "INSERT INTO mycelial_stream VALUES(?1, ?2, ?3, ?4, 0, x'')");
-  s.bind(1, id).bind_blob(2, stream.site.view()).bind(3, stream.scope).bind(4, stream.priority_class);
+  s.bind(1, id)
+      .bind_blob(2, stream.site.view())
+      .bind(3, stream.scope)
+      .bind(4, stream.priority_class);
   s.run();
   streams_.push_back(stream);
   covered_.push_back(0);
@@ -142,6 +146,8 @@ void Meta::advance(const core::Stream& stream, const core::Tip& tip) {
   have_[stream] = tip;
 }
 
-void Meta::save_clock() { set("clock", core::Value::of(static_cast<std::int64_t>(clock))); }
+void Meta::save_clock() {
+  set("clock", core::Value::of(static_cast<std::int64_t>(clock)));
+}
 
 }  // namespace mycelial::storage

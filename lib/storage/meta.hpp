@@ -54,9 +54,9 @@ class Meta {
  private:
   Connection& db_;
   core::Site site_, label_;
-  std::vector<core::Stream> streams_;            // by Origin
+  std::vector<core::Stream> streams_;  // by Origin
   std::map<core::Stream, core::Origin> origins_;
-  std::vector<std::uint64_t> covered_;           // by Origin
+  std::vector<std::uint64_t> covered_;  // by Origin
   core::Have have_;
   std::optional<core::Ranks> ranks_;
 };

@@ -31,11 +31,16 @@ void put_value(Bytes& out, const core::Value& v) {
   out.push_back(static_cast<char>(v.type));
   switch (v.type) {
     case Type::integer:
-    case Type::real: put_varint(out, zigzag(v.integer)); break;
+    case Type::real:
+      put_varint(out, zigzag(v.integer));
+      break;
     case Type::text:
-    case Type::blob: put_prefixed(out, v.bytes); break;
+    case Type::blob:
+      put_prefixed(out, v.bytes);
+      break;
     case Type::null:
-    case Type::in_table: break;
+    case Type::in_table:
+      break;
   }
 }
 
@@ -43,10 +48,13 @@ core::Value get_value(ByteReader& in) {
   const auto type = static_cast<Type>(in.byte());
   switch (type) {
     case Type::integer:
-    case Type::real: return {type, unzigzag(in.varint()), {}};
+    case Type::real:
+      return {type, unzigzag(in.varint()), {}};
     case Type::text:
-    case Type::blob: return {type, 0, in.prefixed()};
-    default: return {type, 0, {}};
+    case Type::blob:
+      return {type, 0, in.prefixed()};
+    default:
+      return {type, 0, {}};
   }
 }
 
@@ -70,7 +78,8 @@ RowState pack_row(const core::Row& row) {
   for (const auto& w : row.writes) {
     const bool own = w.stamp.origin == w.carrier.origin && w.stamp.seq == w.carrier.seq;
     const bool all = w.targets == row.births;
-    out.shape.push_back(static_cast<char>((own ? kStampIsCarrier : 0) | (all ? kTargetsAreBirths : 0)));
+    out.shape.push_back(
+        static_cast<char>((own ? kStampIsCarrier : 0) | (all ? kTargetsAreBirths : 0)));
     put_varint(out.shape, w.carrier.origin);
     put_varint(out.shape, w.carrier.seq);
     if (!own) {

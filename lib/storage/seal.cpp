@@ -8,16 +8,14 @@
 
 namespace mycelial::storage {
 
-Sealer::Sealer(StoreImpl& store) : s_(store), clock_(store.meta_.clock), now_(store.now_ms()) {}
-
 /// What became of one row between two seals, while the journal is replayed slot by slot. A slot is
 /// a rowid, or a number that stands for a key in a WITHOUT ROWID table.
 struct Sealer::Touched {
-  core::Identity identity;                 // empty until known
+  core::Identity identity;  // empty until known
   std::optional<LocalIdentity> hidden;
-  std::optional<std::int64_t> old_rowid;   // its place when the replay began...
-  RowState old_state;                      // ...and what the book said then
-  std::optional<std::int64_t> slot;        // its place now; none once it died
+  std::optional<std::int64_t> old_rowid;  // its place when the replay began...
+  RowState old_state;                     // ...and what the book said then
+  std::optional<std::int64_t> slot;       // its place now; none once it died
   bool is_new = false, fresh = false, removed = false, upsert = false;
   core::Hlc last = 0;
   std::vector<std::pair<std::uint32_t, core::Hlc>> columns;
@@ -51,13 +49,20 @@ struct Sealer::Table {
   std::optional<std::pair<std::uint64_t, std::uint32_t>> automatic;  // number, random
 };
 
+struct Sealer::Gathered {
+  TableIo* io;
+  Touched what;
+};
+
+Sealer::Sealer(StoreImpl& store) : s_(store), clock_(store.meta_.clock), now_(store.now_ms()) {}
 Sealer::~Sealer() = default;
 
 std::int64_t Sealer::slot_of(Table& t, const JournalEntry& e) {
   if (t.io->has_rowid()) return e.row;
   const auto id = key_identity(t.io->info(), e.key);
   if (!id) return -1;
-  const auto [it, added] = t.key_slots.try_emplace(*id, static_cast<std::int64_t>(t.slot_keys.size()));
+  const auto [it, added] =
+      t.key_slots.try_emplace(*id, static_cast<std::int64_t>(t.slot_keys.size()));
   if (added) t.slot_keys.push_back(*id);
   return it->second;
 }
@@ -123,9 +128,9 @@ void Sealer::replay(const JournalEntry& e) {
       row.is_new = row.fresh = true;
       row.slot = number;
       row.last = time;
-      if (e.op == Op::insert) {
+      {
         std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
-        const bool automatic = t.automatic.has_value();
+        const bool automatic = e.op == Op::insert && t.automatic;
         if (automatic) own = *t.automatic;
         if (automatic || io->info().kind == TableKind::keyless) {
           row.hidden = LocalIdentity{label_, own.first, own.second};
@@ -163,7 +168,8 @@ void Sealer::replay(const JournalEntry& e) {
         }
       }
       break;
-    case Op::automatic: break;
+    case Op::automatic:
+      break;
   }
 }
 
@@ -178,7 +184,8 @@ void Sealer::decide_evictions(Table& t) {
     if (!slot.in_the_way || slot.occupant < 0) continue;
     const auto values = t.io->read(ref_of(t, number));
     auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
-    const bool same = values && (row.identity.empty() || row.hidden || t.io->key_of(*values) == row.identity);
+    const bool same =
+        values && (row.identity.empty() || row.hidden || t.io->key_of(*values) == row.identity);
     t.io->release();
     if (!same) bury(t, slot, nullptr, false);
   }
@@ -227,11 +234,6 @@ void Sealer::gather(Table& t) {
   }
 }
 
-struct Sealer::Gathered {
-  TableIo* io;
-  Touched what;
-};
-
 core::LocalWrite Sealer::describe(const Gathered& g, std::span<const core::Value> values,
                                   bool alive_before) const {
   core::LocalWrite w;
@@ -275,8 +277,7 @@ void Sealer::seal_row(const Gathered& g) {
   if (!was_alive && values.empty() && before.place == BookRow::Place::none) return g.io->release();
   const auto piece = core::local_piece(old, describe(g, values, was_alive), s_.meta_.ranks());
   if (!(piece == core::Row{})) {
-    const auto merged =
-        core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+    const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
     keep(g, before, merged, !values.empty());
     emit(*g.io, g.what.identity, piece);
     if (values.empty() && g.what.removed) kill_losers_of(*g.io, g.what.identity);
@@ -325,7 +326,8 @@ void Sealer::kill_losers_of(TableIo& io, const core::Identity& winner) {
   const auto table = io.info().id;
   if (!s_.has_hidden(table)) return;
   std::vector<core::Identity> losers;
-  Statement list(s_.db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 2 AND blocker = ?2");
+  Statement list(s_.db_,
+                 "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 2 AND blocker = ?2");
   list.bind(1, table).bind_blob(2, winner);
   while (list.step()) losers.emplace_back(list.blob(0));
   for (const auto& id : losers) {
@@ -344,11 +346,51 @@ void Sealer::kill_losers_of(TableIo& io, const core::Identity& winner) {
   }
 }
 
-std::optional<core::UnitRef> Sealer::run() {
-  const auto own = s_.meta_.own_stream();
-  const auto origin = s_.meta_.origin_of(own);
+void Sealer::begin() {
+  const auto origin = s_.meta_.origin_of(s_.meta_.own_stream());
   label_ = s_.meta_.origin_of({s_.meta_.label(), 0, 0});
   dot_ = {origin, s_.meta_.covered()[origin] + 1};
+}
+
+void Sealer::baseline_row(TableIo& io, std::int64_t rowid, const core::Identity& identity,
+                          std::span<const core::Value> values) {
+  if (dot_.seq == 0) begin();
+  const auto table = io.info().id;
+  const auto before = s_.find_row(table, nullptr, identity);
+  const auto old = s_.unpack(before, nullptr);
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.shown = w.fresh = w.baseline = true;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    w.written.push_back({io.column_ids()[i], 0, values[i]});
+  auto piece = core::local_piece({}, w, s_.meta_.ranks());
+  auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  emit(io, identity, piece);
+  if (core::is_alive(old) || !core::is_alive(merged)) {
+    // Peers know more of this row: theirs and ours decide together, outside the table.
+    io.remove({rowid, identity});
+    if (core::is_alive(merged)) {
+      s_.put_hidden(io, identity, RowStatus::parked, merged, {});
+    } else {
+      s_.put_record(table, identity, RowStatus::dead, merged);
+    }
+    return;
+  }
+  if (before.place == BookRow::Place::record) s_.erase_record(table, identity);
+  for (auto& cell : merged.cells) cell.value = core::Value::in_table();
+  if (io.has_rowid()) {
+    s_.put_segment(table, rowid, merged, identity);
+  } else {
+    s_.put_record(table, identity, RowStatus::shown, merged);
+  }
+}
+
+void Sealer::finish_baseline() {
+  if (count_ > 0) s_.publish(writer_);
+}
+
+std::optional<core::UnitRef> Sealer::run() {
+  begin();
   read_journal(s_.db_, 0, [this](const JournalEntry& e) { replay(e); });
   if (last_number_ == 0 && s_.losers_.empty()) return std::nullopt;
   for (auto& [id, t] : tables_) {

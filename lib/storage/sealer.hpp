@@ -21,7 +21,13 @@ class Sealer {
   /// Inside a write transaction. Nothing if the journal says nothing new.
   std::optional<core::UnitRef> run();
 
+  /// The other use: rows found when their table was tracked.
+  void baseline_row(TableIo& io, std::int64_t rowid, const core::Identity& identity,
+                    std::span<const core::Value> values);
+  void finish_baseline();
+
  private:
+  void begin();
   struct Touched;
   struct Slot;
   struct Table;

@@ -37,7 +37,7 @@ struct Segments::Segment {
     LocalIdentity hidden;
   };
   std::uint32_t table = 0;
-  std::int64_t first = 0;   // key on disk: lower bound of the range it is responsible for
+  std::int64_t first = 0;  // key on disk: lower bound of the range it is responsible for
   std::int64_t end = std::numeric_limits<std::int64_t>::max();  // upper bound, inclusive
   bool on_disk = false, dirty = false;
   std::vector<Bytes> shapes;
@@ -107,8 +107,8 @@ void Segments::Segment::decode(ByteView in_bytes) {
   Row before;
   for (auto& r : rows) {
     bool spelled = false;
-    r.rowid = static_cast<std::int64_t>(static_cast<std::uint64_t>(before.rowid) +
-                                        get_step(in, spelled));
+    r.rowid =
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(before.rowid) + get_step(in, spelled));
     r.shape = before.shape;
     r.is_hidden = before.is_hidden;
     r.hidden.origin = before.hidden.origin;
@@ -150,11 +150,13 @@ struct Segments::IdentBlock {
 
 Segments::Segments(Connection& db)
     : db_(db),
-      load_(db, "SELECT first, data FROM mycelial_segment WHERE tbl = ?1 AND first <= ?2 "
-                "ORDER BY first DESC LIMIT 1"),
+      load_(db,
+            "SELECT first, data FROM mycelial_segment WHERE tbl = ?1 AND first <= ?2 "
+            "ORDER BY first DESC LIMIT 1"),
       store_(db, "INSERT OR REPLACE INTO mycelial_segment VALUES(?1, ?2, ?3)"),
       remove_(db, "DELETE FROM mycelial_segment WHERE tbl = ?1 AND first = ?2"),
-      load_ident_(db, "SELECT data FROM mycelial_ident WHERE tbl = ?1 AND origin = ?2 AND block = ?3"),
+      load_ident_(db,
+                  "SELECT data FROM mycelial_ident WHERE tbl = ?1 AND origin = ?2 AND block = ?3"),
       store_ident_(db, "INSERT OR REPLACE INTO mycelial_ident VALUES(?1, ?2, ?3, ?4)"),
       remove_ident_(db,
                     "DELETE FROM mycelial_ident WHERE tbl = ?1 AND origin = ?2 AND block = ?3") {}

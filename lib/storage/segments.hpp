@@ -65,7 +65,7 @@ class Segments {
   void shrink();
 
   Connection& db_;
-  std::map<Key, std::unique_ptr<Segment>> cache_;          // by (table, first)
+  std::map<Key, std::unique_ptr<Segment>> cache_;  // by (table, first)
   std::map<IdentKey, std::unique_ptr<IdentBlock>> idents_;
   Statement load_, store_, remove_, load_ident_, store_ident_, remove_ident_;
   Segment* last_ = nullptr;

@@ -26,7 +26,8 @@ std::set<core::Identity> StoreImpl::claimants(TableIo& io, std::span<const core:
   for (std::size_t i = 0; i < io.indexes(); ++i) {
     const Bytes claim = io.claim_of(i, values);
     if (claim.empty()) continue;
-    Use s(db_.cached("SELECT ident FROM mycelial_claim WHERE tbl = ?1 AND idx = ?2 AND value = ?3"));
+    Use s(
+        db_.cached("SELECT ident FROM mycelial_claim WHERE tbl = ?1 AND idx = ?2 AND value = ?3"));
     s->bind(1, io.info().id).bind(2, static_cast<std::int64_t>(i)).bind_blob(3, claim);
     while (s->step()) out.emplace(s->blob(0));
   }
@@ -104,7 +105,8 @@ void StoreImpl::settle(std::uint32_t table_number, std::set<core::Identity> cont
     const auto entry = segments_->find(table_number, h.rowid);
     if (entry && entry->hidden) return wire_identity(*entry->hidden);
     core::Identity out;
-    if (const auto values = io->read({h.rowid, {}})) out = io->key_of(*values).value_or(core::Identity());
+    if (const auto values = io->read({h.rowid, {}}))
+      out = io->key_of(*values).value_or(core::Identity());
     io->release();
     return out;
   };

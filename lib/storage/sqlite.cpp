@@ -13,14 +13,20 @@ namespace {
 Errc code_of(int extended) {
   switch (extended & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return Errc::busy;
+    case SQLITE_LOCKED:
+      return Errc::busy;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Errc::corrupt;
-    case SQLITE_CANTOPEN: return Errc::not_found;
-    case SQLITE_NOMEM: return Errc::out_of_memory;
+    case SQLITE_NOTADB:
+      return Errc::corrupt;
+    case SQLITE_CANTOPEN:
+      return Errc::not_found;
+    case SQLITE_NOMEM:
+      return Errc::out_of_memory;
     case SQLITE_ERROR:
-    case SQLITE_SCHEMA: return Errc::schema;
-    default: return Errc::io;
+    case SQLITE_SCHEMA:
+      return Errc::schema;
+    default:
+      return Errc::io;
   }
 }
 
@@ -53,7 +59,9 @@ Statement::Statement(Connection& db, std::string_view sql) {
                                     SQLITE_PREPARE_PERSISTENT, &handle_, nullptr);
   if (rc != SQLITE_OK) fail(db.handle(), rc, sql);
 }
-Statement::~Statement() { sqlite3_finalize(handle_); }
+Statement::~Statement() {
+  sqlite3_finalize(handle_);
+}
 Statement::Statement(Statement&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
 Statement& Statement::operator=(Statement&& other) noexcept {
   std::swap(handle_, other.handle_);
@@ -78,12 +86,18 @@ Statement& Statement::bind_null(int i) {
 }
 Statement& Statement::bind(int i, const core::Value& v) {
   switch (v.type) {
-    case core::Value::Type::integer: return bind(i, v.integer);
-    case core::Value::Type::real: sqlite3_bind_double(handle_, i, v.real()); return *this;
-    case core::Value::Type::text: return bind_text(i, v.bytes);
-    case core::Value::Type::blob: return bind_blob(i, v.bytes);
+    case core::Value::Type::integer:
+      return bind(i, v.integer);
+    case core::Value::Type::real:
+      sqlite3_bind_double(handle_, i, v.real());
+      return *this;
+    case core::Value::Type::text:
+      return bind_text(i, v.bytes);
+    case core::Value::Type::blob:
+      return bind_blob(i, v.bytes);
     case core::Value::Type::null:
-    case core::Value::Type::in_table: break;
+    case core::Value::Type::in_table:
+      break;
   }
   return bind_null(i);
 }
@@ -94,7 +108,8 @@ bool Statement::step() {
   if (rc == SQLITE_DONE) return false;
   sqlite3* db = sqlite3_db_handle(handle_);
   const int extended = sqlite3_extended_errcode(db);
-  const SqliteError error(extended, fmt::format("{} ({})", sqlite3_errmsg(db), sqlite3_sql(handle_)));
+  const SqliteError error(extended,
+                          fmt::format("{} ({})", sqlite3_errmsg(db), sqlite3_sql(handle_)));
   sqlite3_reset(handle_);
   throw error;
 }
@@ -110,11 +125,14 @@ int Statement::try_run() {
   sqlite3_reset(handle_);
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
-void Statement::reset() { sqlite3_reset(handle_); }
+void Statement::reset() {
+  sqlite3_reset(handle_);
+}
 
 ByteView Statement::text(int i) const {
   const auto* p = sqlite3_column_text(handle_, i);
-  return {reinterpret_cast<const char*>(p), static_cast<std::size_t>(sqlite3_column_bytes(handle_, i))};
+  return {reinterpret_cast<const char*>(p),
+          static_cast<std::size_t>(sqlite3_column_bytes(handle_, i))};
 }
 ByteView Statement::blob(int i) const {
   const auto* p = sqlite3_column_blob(handle_, i);
@@ -122,11 +140,16 @@ ByteView Statement::blob(int i) const {
 }
 core::Value Statement::value(int i) const {
   switch (sqlite3_column_type(handle_, i)) {
-    case SQLITE_INTEGER: return core::Value::of(integer(i));
-    case SQLITE_FLOAT: return core::Value::of_real(sqlite3_column_double(handle_, i));
-    case SQLITE_TEXT: return core::Value::text(text(i));
-    case SQLITE_BLOB: return core::Value::blob(blob(i));
-    default: return core::Value::null();
+    case SQLITE_INTEGER:
+      return core::Value::of(integer(i));
+    case SQLITE_FLOAT:
+      return core::Value::of_real(sqlite3_column_double(handle_, i));
+    case SQLITE_TEXT:
+      return core::Value::text(text(i));
+    case SQLITE_BLOB:
+      return core::Value::blob(blob(i));
+    default:
+      return core::Value::null();
   }
 }
 
@@ -170,13 +193,14 @@ std::string Connection::text(const std::string& sql) {
   return s.step() ? std::string(s.text(0)) : std::string();
 }
 
-Transaction::Transaction(Connection& db, const char* begin) : db_(db), nested_(db.in_transaction()) {
+Transaction::Transaction(Connection& db, const char* begin)
+    : db_(db), nested_(db.in_transaction()) {
   db_.exec(nested_ ? "SAVEPOINT mycelial" : begin);
 }
 Transaction::~Transaction() {
   if (!open_ || !db_.in_transaction()) return;
-  sqlite3_exec(db_.handle(), nested_ ? "ROLLBACK TO mycelial; RELEASE mycelial" : "ROLLBACK", nullptr,
-               nullptr, nullptr);
+  sqlite3_exec(db_.handle(), nested_ ? "ROLLBACK TO mycelial; RELEASE mycelial" : "ROLLBACK",
+               nullptr, nullptr, nullptr);
 }
 void Transaction::commit() {
   db_.exec(nested_ ? "RELEASE mycelial" : "COMMIT");
@@ -201,13 +225,17 @@ std::string quote_text(std::string_view text) {
 }
 std::string to_literal(const core::Value& value) {
   switch (value.type) {
-    case core::Value::Type::integer: return std::to_string(value.integer);
+    case core::Value::Type::integer:
+      return std::to_string(value.integer);
     case core::Value::Type::real:
       if (std::isinf(value.real())) return value.real() > 0 ? "9e999" : "-9e999";
       return fmt::format("{:#.17g}", value.real());
-    case core::Value::Type::text: return quote_text(value.bytes);
-    case core::Value::Type::blob: return "x'" + to_hex(value.bytes) + "'";
-    default: return "NULL";
+    case core::Value::Type::text:
+      return quote_text(value.bytes);
+    case core::Value::Type::blob:
+      return "x'" + to_hex(value.bytes) + "'";
+    default:
+      return "NULL";
   }
 }
 

@@ -20,8 +20,7 @@ namespace mycelial::storage {
 
 class StorageError : public std::runtime_error {
  public:
-  StorageError(Errc code, const std::string& message)
-      : std::runtime_error(message), code_(code) {}
+  StorageError(Errc code, const std::string& message) : std::runtime_error(message), code_(code) {}
   Errc code() const { return code_; }
 
  private:
@@ -62,8 +61,8 @@ class Statement {
   Statement& bind_null(int i);
   Statement& bind(int i, const core::Value& v);
 
-  bool step();                 ///< True: a row. Throws on error (and resets).
-  void run();                  ///< Steps to the end and resets.
+  bool step();  ///< True: a row. Throws on error (and resets).
+  void run();   ///< Steps to the end and resets.
   /// Like run(), but gives the extended result code instead of throwing (and resets).
   int try_run();
   void reset();
@@ -111,6 +110,7 @@ class Connection {
   std::string text(const std::string& sql);
   /// A statement kept for the next time. `sql` must be a literal (the address is the key).
   Statement& cached(const char* sql);
+  void forget_cached() { cached_.clear(); }
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
   std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(handle_); }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }

@@ -15,9 +15,9 @@
 namespace mycelial::storage {
 namespace {
 
-constexpr std::uint64_t kInMemory = 256 * 1024;            // larger units go to files
-constexpr std::uint64_t kMemoryMax = 32 * 1024 * 1024;     // of all units in memory
-constexpr std::uint64_t kSaveEvery = 4 * 1024 * 1024;      // bytes between notes of progress
+constexpr std::uint64_t kInMemory = 256 * 1024;         // larger units go to files
+constexpr std::uint64_t kMemoryMax = 32 * 1024 * 1024;  // of all units in memory
+constexpr std::uint64_t kSaveEvery = 4 * 1024 * 1024;   // bytes between notes of progress
 constexpr std::uint64_t kUnitMax = std::uint64_t{1} << 40;
 constexpr std::size_t kUnitsMax = 65536;
 
@@ -137,7 +137,8 @@ Status Staging::add(const core::UnitRef& ref, std::uint64_t offset, ByteView byt
   Unit& unit = *slot;
   if (unit.ref.size != ref.size) return {Errc::corrupt, "a unit changed its size"};
   if (unit.fd < 0) {
-    std::copy(bytes.begin(), bytes.end(), unit.memory.begin() + static_cast<std::ptrdiff_t>(offset));
+    std::copy(bytes.begin(), bytes.end(),
+              unit.memory.begin() + static_cast<std::ptrdiff_t>(offset));
   } else {
     ByteView left = bytes;
     auto at = static_cast<off_t>(offset);

@@ -30,18 +30,21 @@ void StoreImpl::start() {
   sqlite3_busy_timeout(db_.handle(), static_cast<int>(options_.busy_timeout_ms));
   db_.exec("PRAGMA schema_version");  // "file is not a database" comes out here
   if (sqlite3_db_readonly(db_.handle(), "main") == 1) {
-    throw StorageError(Errc::io, fmt::format("{} is read-only; mycelial keeps its bookkeeping in the "
-                                             "file and needs to write it",
-                                             path_));
+    throw StorageError(Errc::io,
+                       fmt::format("{} is read-only; mycelial keeps its bookkeeping in the "
+                                   "file and needs to write it",
+                                   path_));
   }
   db_.exec(options_.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
-  db_.exec("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA trusted_schema = ON");
+  db_.exec(
+      "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA trusted_schema = ON");
   silence_triggers(db_);
   std::int64_t holder = 0;
   if (options_.exclusive && !witness_.acquire(&holder)) {
-    throw StorageError(Errc::busy, fmt::format("{} is served already by process {}; stop that one, or "
-                                               "give this one a file of its own",
-                                               path_, holder));
+    throw StorageError(Errc::busy,
+                       fmt::format("{} is served already by process {}; stop that one, or "
+                                   "give this one a file of its own",
+                                   path_, holder));
   }
   if (!options_.exclusive && !Meta::exists(db_)) return;
   const Status opened = write([&] {

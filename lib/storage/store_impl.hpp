@@ -28,7 +28,7 @@ namespace mycelial::storage {
 
 /// What mycelial_row.status says of a row that no rowid table shows.
 enum class RowStatus : std::uint8_t {
-  shown = 0,   ///< In a WITHOUT ROWID table.
+  shown = 0,  ///< In a WITHOUT ROWID table.
   dead = 1,
   hidden = 2,  ///< A higher row holds one of its unique values.
   parked = 3,  ///< The table is not tracked here.
@@ -41,7 +41,9 @@ struct BookRow {
   std::int64_t rowid = 0;
   RowStatus status = RowStatus::dead;
   RowState state;
-  bool shown() const { return place == Place::segment || (place == Place::record && status == RowStatus::shown); }
+  bool shown() const {
+    return place == Place::segment || (place == Place::record && status == RowStatus::shown);
+  }
 };
 
 /// A row named: which table, which identity.
@@ -101,6 +103,7 @@ class StoreImpl final : public Store {
   std::uint64_t now_ms() { return options_.clock->wall_ms(); }
 
   // track.cpp
+  void enable_wal();
   void load_tables();
   void rearm_if_schema_changed(bool may_write);
   void track_one(const std::string& name);
@@ -121,7 +124,8 @@ class StoreImpl final : public Store {
   std::optional<LocalIdentity> local_identity(ByteView identity);
   core::Identity wire_identity(const LocalIdentity& id) const;
   core::Row unpack(const BookRow& row, TableIo* io);
-  void put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row, ByteView identity);
+  void put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,
+                   ByteView identity);
   void put_record(std::uint32_t table, ByteView identity, RowStatus status, const core::Row& row,
                   ByteView blocker = {});
   void erase_record(std::uint32_t table, ByteView identity);
@@ -168,7 +172,8 @@ class StoreImpl final : public Store {
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
   bool sealed_now_ = false;  // this transaction gave a number away
-  std::set<RowName> losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
+  std::set<RowName>
+      losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
   ChangeEvent changes_;
   std::set<std::string> changed_tables_;
   std::vector<std::string> notes_;

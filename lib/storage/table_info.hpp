@@ -25,8 +25,8 @@ struct ColumnInfo {
   std::string name;
   std::uint32_t id = 0;  ///< Stable number in mycelial_column; survives RENAME and reordering.
   Affinity affinity = Affinity::blob;
-  bool typed_any = false;      ///< No affinity (or STRICT ANY): 1 and 1.0 differ as values.
-  int key_position = 0;        ///< 1-based place in the declared key, 0 if not in it.
+  bool typed_any = false;  ///< No affinity (or STRICT ANY): 1 and 1.0 differ as values.
+  int key_position = 0;    ///< 1-based place in the declared key, 0 if not in it.
   Collation collation = Collation::binary;  ///< Of the key index, for key columns.
 };
 
@@ -40,10 +40,10 @@ struct TableInfo {
   std::uint32_t id = 0;  ///< mycelial_table.id; 0 when the table is not tracked.
   std::string name;
   TableKind kind = TableKind::keyless;
-  std::vector<ColumnInfo> columns;        ///< Stored columns (generated ones are left out).
-  std::vector<std::uint32_t> key;         ///< Positions in `columns`, in key order.
-  std::vector<UniqueIndex> uniques;       ///< UNIQUE besides the key.
-  bool referenced = false;                ///< A foreign key of some table refers to it.
+  std::vector<ColumnInfo> columns;   ///< Stored columns (generated ones are left out).
+  std::vector<std::uint32_t> key;    ///< Positions in `columns`, in key order.
+  std::vector<UniqueIndex> uniques;  ///< UNIQUE besides the key.
+  bool referenced = false;           ///< A foreign key of some table refers to it.
   bool autoincrement = false;
 };
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "storage/triggers.hpp"
+
 namespace mycelial::storage {
 namespace {
 
@@ -27,25 +29,12 @@ bool is_tracked(sqlite3* db, const char* table) {
 int authorize(void* db, int action, const char* table, const char*, const char*,
               const char* trigger) {
   if (!trigger || !table) return SQLITE_OK;
-  if (action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE) return SQLITE_OK;
+  if (action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE)
+    return SQLITE_OK;
   if (std::string_view(table) == "mycelial_journal") return SQLITE_IGNORE;
   if (!is_tracked(static_cast<sqlite3*>(db), table)) return SQLITE_OK;
   if (action == SQLITE_DELETE) trigger_deletes = true;
   return SQLITE_IGNORE;
-}
-
-const char* collation_name(Collation c) {
-  return c == Collation::nocase ? "NOCASE" : c == Collation::rtrim ? "RTRIM" : "BINARY";
-}
-
-std::string pick_rowid_name(const TableInfo& info) {
-  for (const char* name : {"rowid", "_rowid_", "oid"}) {
-    const bool taken = std::any_of(info.columns.begin(), info.columns.end(), [&](const auto& c) {
-      return sqlite3_stricmp(c.name.c_str(), name) == 0;
-    });
-    if (!taken) return name;
-  }
-  return info.key.empty() ? "rowid" : quote_name(info.columns[info.key[0]].name);
 }
 
 }  // namespace
@@ -56,7 +45,7 @@ void silence_triggers(Connection& db) {
 }
 
 TableIo::TableIo(Connection& db, TableInfo info)
-    : db_(db), info_(std::move(info)), rowid_name_(pick_rowid_name(info_)) {
+    : db_(db), info_(std::move(info)), rowid_name_(rowid_name(info_)) {
   schema_.table = info_.name;
   schema_.key = info_.key;
   std::string names;
@@ -66,8 +55,9 @@ TableIo::TableIo(Connection& db, TableInfo info)
     names += (names.empty() ? "" : ", ") + quote_name(c.name);
   }
   hash_ = schema_.hash();
-  Statement triggers(db, "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
-                         "COLLATE NOCASE AND name NOT LIKE 'mycelial%'");
+  Statement triggers(db,
+                     "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
+                     "COLLATE NOCASE AND name NOT LIKE 'mycelial%'");
   app_triggers_ = triggers.bind_text(1, info_.name).step();
   const std::string table = quote_name(info_.name);
   select_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", names, table, where()));
@@ -91,9 +81,10 @@ Statement TableIo::prepare(const std::string& sql) {
   Statement s(db_, sql);
   sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   if (!trigger_deletes) return s;
-  note_ = fmt::format("{}: a trigger deletes from a tracked table, so none of this table's triggers "
-                      "run when remote rows are applied",
-                      info_.name);
+  note_ = fmt::format(
+      "{}: a trigger deletes from a tracked table, so none of this table's triggers "
+      "run when remote rows are applied",
+      info_.name);
   app_triggers_ = false;
   return {db_, sql};
 }
@@ -157,9 +148,12 @@ std::optional<core::Identity> TableIo::key_of(std::span<const core::Value> value
 }
 
 int TableIo::judge(int rc, Statement& s) {
-  if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH) return rc;
-  if ((rc & 0xff) == SQLITE_ERROR) return SQLITE_CONSTRAINT_TRIGGER;  // RAISE, or a trigger that fails
-  throw SqliteError(rc, fmt::format("{} ({})", sqlite3_errmsg(db_.handle()), sqlite3_sql(s.handle())));
+  if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH)
+    return rc;
+  if ((rc & 0xff) == SQLITE_ERROR)
+    return SQLITE_CONSTRAINT_TRIGGER;  // RAISE, or a trigger that fails
+  throw SqliteError(rc,
+                    fmt::format("{} ({})", sqlite3_errmsg(db_.handle()), sqlite3_sql(s.handle())));
 }
 
 /// Runs a write. If one of the application's triggers objects (it may judge by rows that are still
@@ -184,9 +178,10 @@ int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const co
       names += (names.empty() ? "" : ", ") + quote_name(info_.columns[p].name);
       marks += marks.empty() ? "?" : ", ?";
     }
-    s = prepare(positions.empty()
-                    ? fmt::format("INSERT INTO {} DEFAULT VALUES", quote_name(info_.name))
-                    : fmt::format("INSERT INTO {}({}) VALUES({})", quote_name(info_.name), names, marks));
+    s = prepare(
+        positions.empty()
+            ? fmt::format("INSERT INTO {} DEFAULT VALUES", quote_name(info_.name))
+            : fmt::format("INSERT INTO {}({}) VALUES({})", quote_name(info_.name), names, marks));
   }
   const int rc = write(s, [&](Statement& to) {
     int i = 1;
@@ -232,13 +227,15 @@ std::optional<TableIo::Holder> TableIo::holder(std::size_t index,
   if (!s) {
     std::string match, what = has_rowid() ? rowid_name_ : "";
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      match += fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
-                           quote_name(info_.columns[columns[i]].name), collation_name(collation(i)));
+      match +=
+          fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
+                      quote_name(info_.columns[columns[i]].name), collation_name(collation(i)));
     }
     for (const auto k : info_.key) {
       if (!has_rowid()) what += (what.empty() ? "" : ", ") + quote_name(info_.columns[k].name);
     }
-    s = Statement(db_, fmt::format("SELECT {} FROM {} WHERE {}", what, quote_name(info_.name), match));
+    s = Statement(db_,
+                  fmt::format("SELECT {} FROM {} WHERE {}", what, quote_name(info_.name), match));
   }
   Use use(s);
   int i = 1;
@@ -256,8 +253,9 @@ Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) 
   Bytes out;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (values[columns[i]].type == core::Value::Type::null) return {};
-    put_canonical(out, values[columns[i]],
-                  is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i]);
+    put_canonical(
+        out, values[columns[i]],
+        is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i]);
   }
   return out;
 }

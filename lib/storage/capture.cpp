@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/capture.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/triggers.hpp"
+
+namespace mycelial::storage {
+namespace {
+
+/// Everything that the trigger text depends on: a change means arming again.
+std::string signature(const TableInfo& table) {
+  Bytes all;
+  for (const auto& [name, sql] : capture_triggers(table)) all += name + sql;
+  return hash_parts({all}).hex();
+}
+
+std::uint32_t table_number(Connection& db, const std::string& name) {
+  Statement s(db,
+              "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 1, '') ON CONFLICT DO "
+              "UPDATE SET tracked = 1 RETURNING id");
+  s.bind_text(1, name);
+  s.step();
+  const auto id = static_cast<std::uint32_t>(s.number(0));
+  s.run();
+  return id;
+}
+
+void number_columns(Connection& db, TableInfo& t) {
+  Statement gone(db, "UPDATE mycelial_column SET present = 0 WHERE tbl = ?1");
+  gone.bind(1, t.id).run();
+  for (auto& c : t.columns) {
+    Statement s(db, "SELECT id FROM mycelial_column WHERE tbl = ?1 AND name = ?2");
+    if (s.bind(1, t.id).bind_text(2, c.name).step()) {
+      c.id = static_cast<std::uint32_t>(s.number(0));
+    } else {
+      c.id = static_cast<std::uint32_t>(db.integer(
+          fmt::format("SELECT ifnull(max(id) + 1, 0) FROM mycelial_column WHERE tbl = {}", t.id)));
+    }
+    s.reset();
+    Statement put(db, "INSERT OR REPLACE INTO mycelial_column VALUES(?1, ?2, ?3, 1)");
+    put.bind(1, t.id).bind(2, c.id).bind_text(3, c.name).run();
+  }
+}
+
+void widen_journal(Connection& db, std::size_t key_columns) {
+  const auto has = static_cast<std::size_t>(db.integer(
+      "SELECT count(*) FROM pragma_table_info('mycelial_journal') WHERE name LIKE 'k%'"));
+  for (auto i = has; i < key_columns; ++i) {
+    db.exec(fmt::format("ALTER TABLE mycelial_journal ADD COLUMN k{}", i + 1));
+  }
+}
+
+std::vector<std::string> trigger_names(Connection& db, std::uint32_t id) {
+  std::vector<std::string> out;
+  Statement s(db, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
+  const auto prefix = fmt::format("mycelial {} %", id);
+  s.bind_text(1, prefix);
+  while (s.step()) out.emplace_back(s.text(0));
+  return out;
+}
+
+void drop_triggers(Connection& db, std::uint32_t id) {
+  for (const auto& name : trigger_names(db, id)) db.exec("DROP TRIGGER " + quote_name(name));
+}
+
+bool has_index(Connection& db, const std::string& table) {
+  Statement s(db, "SELECT 1 FROM pragma_index_list(?1)");
+  return s.bind_text(1, table).step();
+}
+
+}  // namespace
+
+void ColumnMask::set(std::uint32_t id) {
+  if (words_.size() <= id / 64) words_.resize(id / 64 + 1);
+  words_[id / 64] |= std::uint64_t{1} << id % 64;
+}
+bool ColumnMask::test(std::uint32_t id) const {
+  return id / 64 < words_.size() && (words_[id / 64] >> id % 64 & 1) != 0;
+}
+void ColumnMask::merge(const ColumnMask& other) {
+  if (words_.size() < other.words_.size()) words_.resize(other.words_.size());
+  for (std::size_t i = 0; i < other.words_.size(); ++i) words_[i] |= other.words_[i];
+}
+bool ColumnMask::any() const {
+  return std::any_of(words_.begin(), words_.end(), [](std::uint64_t w) { return w != 0; });
+}
+
+void create_capture_tables(Connection& db) {
+  db.exec(R"sql(
+CREATE TABLE IF NOT EXISTS mycelial_journal(jn INTEGER PRIMARY KEY AUTOINCREMENT, what, row, mask, ms, rnd);
+CREATE TABLE IF NOT EXISTS mycelial_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE,
+                                          tracked INTEGER, armed TEXT);
+CREATE TABLE IF NOT EXISTS mycelial_column(tbl INTEGER, id INTEGER, name TEXT, present INTEGER,
+                                           PRIMARY KEY(tbl, id)) WITHOUT ROWID;
+)sql");
+}
+
+TableInfo arm(Connection& db, const std::string& name) {
+  auto t = read_table(db, name);
+  t.id = table_number(db, t.name);
+  number_columns(db, t);
+  widen_journal(db, t.key.size());
+  drop_triggers(db, t.id);
+  for (const auto& [trigger, sql] : capture_triggers(t)) db.exec(sql);
+  // Any index keeps VACUUM from renumbering rowids, which journal and book go by.
+  if (t.kind == TableKind::keyless && !has_index(db, t.name)) {
+    db.exec(fmt::format("CREATE INDEX mycelial_keep_{} ON {}({}) WHERE 0", t.id, quote_name(t.name),
+                        quote_name(t.columns[0].name)));
+  }
+  Statement s(db, "UPDATE mycelial_table SET armed = ?2 WHERE id = ?1");
+  const auto sign = signature(t);
+  s.bind(1, t.id).bind_text(2, sign).run();
+  return t;
+}
+
+void disarm(Connection& db, const std::string& name) {
+  Statement s(db, "SELECT id FROM mycelial_table WHERE name = ?1");
+  if (!s.bind_text(1, name).step()) return;
+  const auto id = static_cast<std::uint32_t>(s.number(0));
+  s.reset();
+  drop_triggers(db, id);
+  db.exec(fmt::format("DROP INDEX IF EXISTS mycelial_keep_{}", id));
+  db.exec(fmt::format("UPDATE mycelial_table SET tracked = 0, armed = '' WHERE id = {}", id));
+}
+
+void drop_capture_tables(Connection& db) {
+  db.exec(
+      "DROP TABLE IF EXISTS mycelial_journal; DROP TABLE IF EXISTS mycelial_table; "
+      "DROP TABLE IF EXISTS mycelial_column");
+}
+
+std::vector<TableInfo> tracked_tables(Connection& db) {
+  std::vector<std::string> names;
+  Statement s(db,
+              "SELECT t.name FROM mycelial_table t JOIN sqlite_schema m ON m.name = t.name COLLATE "
+              "NOCASE AND m.type = 'table' WHERE t.tracked ORDER BY t.id");
+  while (s.step()) names.emplace_back(s.text(0));
+  std::vector<TableInfo> out;
+  for (const auto& name : names) out.push_back(read_table(db, name));
+  return out;
+}
+
+bool needs_arming(Connection& db, const TableInfo& table) {
+  Statement s(db, "SELECT armed FROM mycelial_table WHERE id = ?1");
+  if (!s.bind(1, table.id).step()) return true;
+  return s.text(0) != signature(table) ||
+         trigger_names(db, table.id).size() != capture_triggers(table).size();
+}
+
+}  // namespace mycelial::storage

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/table_info.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+namespace mycelial::storage {
+namespace {
+
+std::string upper(std::string_view in) {
+  std::string out(in);
+  for (auto& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
+}
+
+/// The rules of SQLite's documentation, "Determination Of Column Affinity".
+Affinity affinity_of(std::string_view declared) {
+  const std::string type = upper(declared);
+  const auto has = [&](const char* s) { return type.find(s) != std::string::npos; };
+  if (has("INT")) return Affinity::integer;
+  if (has("CHAR") || has("CLOB") || has("TEXT")) return Affinity::text;
+  if (has("BLOB") || type.empty()) return Affinity::blob;
+  if (has("REAL") || has("FLOA") || has("DOUB")) return Affinity::real;
+  return Affinity::numeric;
+}
+
+bool known_collation(std::string_view name) {
+  const auto n = upper(name);
+  return n.empty() || n == "BINARY" || n == "NOCASE" || n == "RTRIM";
+}
+
+Collation collation_of(std::string_view name) {
+  const auto n = upper(name);
+  return n == "NOCASE" ? Collation::nocase : n == "RTRIM" ? Collation::rtrim : Collation::binary;
+}
+
+struct Shape {
+  std::string type;  // table, virtual, shadow, view
+  bool without_rowid = false;
+};
+
+std::optional<Shape> shape_of(Connection& db, const std::string& name) {
+  Statement s(db,
+              "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE "
+              "NOCASE");
+  s.bind_text(1, name);
+  if (!s.step()) return std::nullopt;
+  return Shape{std::string(s.text(0)), s.integer(1) != 0};
+}
+
+struct IndexColumns {
+  std::vector<std::string> names;  // empty name: an expression
+  std::vector<std::string> collations;
+};
+
+IndexColumns index_columns(Connection& db, const std::string& index) {
+  IndexColumns out;
+  Statement s(db, "SELECT cid, name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno");
+  s.bind_text(1, index);
+  while (s.step()) {
+    out.names.emplace_back(s.integer(0) == -2 ? std::string_view() : s.text(1));
+    out.collations.emplace_back(s.text(2));
+  }
+  return out;
+}
+
+std::uint32_t position(const TableInfo& t, std::string_view name) {
+  const auto it = std::find_if(t.columns.begin(), t.columns.end(),
+                               [&](const ColumnInfo& c) { return c.name == name; });
+  return static_cast<std::uint32_t>(it - t.columns.begin());
+}
+
+void read_indexes(Connection& db, TableInfo& t) {
+  Statement s(db, "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\"");
+  s.bind_text(1, t.name);
+  while (s.step()) {
+    const std::string index(s.text(0));
+    const auto columns = index_columns(db, index);
+    if (s.text(1) == "pk") {
+      for (std::size_t i = 0; i < columns.names.size(); ++i) {
+        const auto p = position(t, columns.names[i]);
+        if (p < t.columns.size()) t.columns[p].collation = collation_of(columns.collations[i]);
+      }
+      continue;
+    }
+    UniqueIndex u;
+    u.name = index;
+    bool plain = s.integer(2) == 0;
+    for (std::size_t i = 0; i < columns.names.size(); ++i) {
+      const auto p = position(t, columns.names[i]);
+      plain &= p < t.columns.size();
+      u.columns.push_back(p);
+      u.collations.push_back(collation_of(columns.collations[i]));
+    }
+    if (plain) t.uniques.push_back(std::move(u));
+  }
+  std::sort(t.uniques.begin(), t.uniques.end(),
+            [](const UniqueIndex& a, const UniqueIndex& b) { return a.name < b.name; });
+}
+
+void read_ids(Connection& db, TableInfo& t) {
+  if (db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'mycelial_table'") == 0) return;
+  Statement table(db, "SELECT id FROM mycelial_table WHERE name = ?1 AND tracked");
+  if (!table.bind_text(1, t.name).step()) return;
+  t.id = static_cast<std::uint32_t>(table.number(0));
+  Statement s(db, "SELECT id, name FROM mycelial_column WHERE tbl = ?1");
+  s.bind(1, t.id);
+  while (s.step()) {
+    const auto p = position(t, s.text(1));
+    if (p < t.columns.size()) t.columns[p].id = static_cast<std::uint32_t>(s.number(0));
+  }
+}
+
+}  // namespace
+
+TableInfo read_table(Connection& db, const std::string& name) {
+  const auto shape = shape_of(db, name);
+  if (!shape) throw StorageError(Errc::not_found, fmt::format("no such table: {}", name));
+  TableInfo t;
+  t.name = name;
+  {
+    Statement s(db,
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
+    if (s.bind_text(1, name).step()) t.name = s.text(0);
+  }
+  std::vector<std::pair<int, std::uint32_t>> key;
+  std::string key_type;
+  Statement s(db, "SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid");
+  s.bind_text(1, t.name);
+  while (s.step()) {
+    if (s.integer(3) != 0) continue;  // generated
+    ColumnInfo c;
+    c.name = s.text(0);
+    c.affinity = affinity_of(s.text(1));
+    c.typed_any = c.affinity == Affinity::blob || upper(s.text(1)) == "ANY";
+    c.key_position = static_cast<int>(s.integer(2));
+    if (c.key_position > 0) {
+      key.emplace_back(c.key_position, static_cast<std::uint32_t>(t.columns.size()));
+      key_type = upper(s.text(1));
+    }
+    t.columns.push_back(std::move(c));
+  }
+  std::sort(key.begin(), key.end());
+  for (const auto& [place, column] : key) t.key.push_back(column);
+  read_indexes(db, t);
+  Statement pk(db, "SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk'");
+  const bool key_index = pk.bind_text(1, t.name).step();
+  t.kind = shape->without_rowid              ? TableKind::without_rowid
+           : t.key.empty()                   ? TableKind::keyless
+           : t.key.size() == 1 && !key_index ? TableKind::integer_key
+                                             : TableKind::rowid_key;
+  Statement refs(db,
+                 "SELECT 1 FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = "
+                 "'table' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT 1");
+  t.referenced = refs.bind_text(1, t.name).step();
+  read_ids(db, t);
+  return t;
+}
+
+std::string refusal(Connection& db, const std::string& name) {
+  const auto shape = shape_of(db, name);
+  if (!shape) return fmt::format("no such table: {}", name);
+  const std::string low = upper(name).substr(0, 9);
+  if (low == "MYCELIAL_" || low.substr(0, 7) == "SQLITE_")
+    return name + " is bookkeeping, not application data";
+  if (shape->type == "view") return name + " is a view; track the tables that it shows";
+  if (shape->type == "virtual") {
+    return name + " is a virtual table; track the ordinary table that feeds it";
+  }
+  if (shape->type == "shadow") return name + " belongs to a virtual table";
+  const auto t = read_table(db, name);
+  if (t.columns.empty()) return name + " has no stored column";
+  const auto named = [&](const char* n) {
+    return std::any_of(t.columns.begin(), t.columns.end(),
+                       [&](const auto& c) { return sqlite3_stricmp(c.name.c_str(), n) == 0; });
+  };
+  if (t.kind != TableKind::without_rowid && t.kind != TableKind::integer_key && named("rowid") &&
+      named("_rowid_") && named("oid")) {
+    return name + " hides its row id behind columns named rowid, _rowid_ and oid; rename one";
+  }
+  Statement s(db, "SELECT name, partial FROM pragma_index_list(?1) WHERE \"unique\"");
+  s.bind_text(1, name);
+  while (s.step()) {
+    const std::string index(s.text(0));
+    if (s.integer(1) != 0) {
+      return fmt::format(
+          "{}: the UNIQUE index {} has a WHERE clause; make it a plain index, or "
+          "UNIQUE over all rows",
+          name, index);
+    }
+    const auto columns = index_columns(db, index);
+    for (std::size_t i = 0; i < columns.names.size(); ++i) {
+      if (position(t, columns.names[i]) >= t.columns.size()) {
+        return fmt::format(
+            "{}: the UNIQUE index {} is over an expression or a generated column; make "
+            "it a plain index",
+            name, index);
+      }
+      if (!known_collation(columns.collations[i])) {
+        return fmt::format(
+            "{}: the UNIQUE index {} uses the collation {}; use BINARY, NOCASE or RTRIM", name,
+            index, columns.collations[i]);
+      }
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> ordinary_tables(Connection& db) {
+  std::vector<std::string> out;
+  Statement s(db,
+              "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', "
+              "'virtual', 'shadow') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE "
+              "'mycelial\\_%' ESCAPE '\\' ORDER BY name");
+  while (s.step()) out.emplace_back(s.text(0));
+  return out;
+}
+
+}  // namespace mycelial::storage

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tracking: arming capture, the baseline, parked rows, and schemas that change under us.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "storage/sealer.hpp"
+#include "storage/triggers.hpp"
+
+namespace mycelial::storage {
+
+using Type = core::Value::Type;
+
+TableIo* StoreImpl::table(std::uint32_t id) {
+  const auto it = tables_.find(id);
+  return it == tables_.end() ? nullptr : it->second.get();
+}
+
+void StoreImpl::load_tables() {
+  tables_.clear();
+  for (auto& info : tracked_tables(db_)) {
+    const auto id = info.id;
+    tables_[id] = std::make_unique<TableIo>(db_, std::move(info));
+  }
+}
+
+/// ALTER TABLE by anybody is noticed here: triggers are made to fit, columns that peers sent and
+/// this table lacked until now are filled in.
+void StoreImpl::rearm_if_schema_changed(bool may_write) {
+  const auto version = db_.integer("PRAGMA schema_version");
+  if (version == schema_version_) return;
+  load_tables();
+  std::vector<std::string> stale;
+  for (const auto& [id, io] : tables_) {
+    if (needs_arming(db_, io->info())) stale.push_back(io->info().name);
+  }
+  if (!may_write || stale.empty()) {
+    if (stale.empty()) schema_version_ = version;
+    return;
+  }
+  for (const auto& name : stale) {
+    if (refusal(db_, name).empty()) {
+      arm(db_, name);
+    } else {
+      notes_.push_back(name + " is no longer tracked: " + refusal(db_, name));
+      disarm(db_, name);
+    }
+  }
+  load_tables();
+  schema_version_ = db_.integer("PRAGMA schema_version");
+  for (const auto& [id, io] : tables_) {
+    if (std::find(stale.begin(), stale.end(), io->info().name) != stale.end()) reveal_columns(*io);
+  }
+}
+
+std::uint32_t StoreImpl::table_id(const std::string& name) {
+  Statement s(db_, "SELECT id FROM mycelial_table WHERE name = ?1");
+  if (s.bind_text(1, name).step()) return static_cast<std::uint32_t>(s.number(0));
+  s.reset();
+  Statement add(db_, "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 0, '')");
+  add.bind_text(1, name).run();
+  return static_cast<std::uint32_t>(db_.last_rowid());
+}
+
+std::uint32_t StoreImpl::column_id(std::uint32_t table, const std::string& name) {
+  Statement s(db_, "SELECT id FROM mycelial_column WHERE tbl = ?1 AND name = ?2");
+  if (s.bind(1, table).bind_text(2, name).step()) return static_cast<std::uint32_t>(s.number(0));
+  s.reset();
+  Statement add(db_,
+                "INSERT INTO mycelial_column SELECT ?1, ifnull(max(id) + 1, 0), ?2, 0 FROM "
+                "mycelial_column WHERE tbl = ?1 RETURNING id");
+  add.bind(1, table).bind_text(2, name);
+  add.step();
+  const auto id = static_cast<std::uint32_t>(add.number(0));
+  add.run();
+  return id;
+}
+
+Status StoreImpl::track(const std::string& name) {
+  const std::string why = [&] {
+    std::string out;
+    const Status read = guard([&] { out = refusal(db_, name); });
+    return read.ok() ? out : std::string(read.message());
+  }();
+  if (!why.empty()) {
+    const bool absent = why.starts_with("no such table");
+    return {absent ? Errc::not_found : Errc::schema,
+            absent ? fmt::format("{} in {}", why, path_) : why};
+  }
+  const Status status = write([&] { track_one(name); });
+  if (status.ok()) enable_wal();
+  return status;
+}
+
+/// In WAL mode readers and the engine do not block each other. untrack restores the old mode.
+void StoreImpl::enable_wal() {
+  (void)guard([&] {
+    const auto mode = db_.text("PRAGMA journal_mode");
+    if (mode == "wal") return;
+    meta_.set("journal_mode", core::Value::text(mode));
+    db_.exec("PRAGMA journal_mode = WAL");
+  });
+}
+
+Result<std::vector<TrackedTable>> StoreImpl::track_all() {
+  std::vector<TrackedTable> out;
+  const Status status = write([&] {
+    out.clear();
+    for (const auto& name : ordinary_tables(db_)) {
+      const auto why = refusal(db_, name);
+      if (why.empty()) track_one(name);
+      out.push_back({name, why.empty(), why});
+    }
+  });
+  if (!status.ok()) return status;
+  enable_wal();
+  return out;
+}
+
+void StoreImpl::track_one(const std::string& name) {
+  const auto known = std::find_if(tables_.begin(), tables_.end(), [&](const auto& t) {
+    return sqlite3_stricmp(t.second->info().name.c_str(), name.c_str()) == 0;
+  });
+  if (known != tables_.end()) return;
+  seal_journal();
+  const auto id = arm(db_, name).id;
+  load_tables();
+  schema_version_ = db_.integer("PRAGMA schema_version");
+  TableIo& io = *table(id);
+  add_baseline(io);
+  reveal_parked(io);
+}
+
+/// Rows found at track were written by nobody: birth (baseline, 1), stamp 0. Two copies of one
+/// image have the same baseline, so tracking both doubles nothing.
+void StoreImpl::add_baseline(TableIo& io) {
+  Sealer sealer(*this);
+  std::unordered_map<Hash, std::uint32_t> occurrences;
+  std::string names;
+  for (const auto& c : io.info().columns) names += ", " + quote_name(c.name);
+  const std::string rowid = io.has_rowid() ? rowid_name(io.info()) : "0";
+  Statement s(db_, fmt::format("SELECT {}{} FROM {}", rowid, names, quote_name(io.info().name)));
+  std::vector<core::Value> values(io.info().columns.size());
+  while (s.step()) {
+    Bytes content;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = s.value(static_cast<int>(i) + 1);
+      put_canonical(content, values[i], Collation::binary);
+    }
+    auto identity = io.key_of(values);
+    if (!identity) {
+      const Hash row = hash_parts({"mycelial baseline 1", io.info().name, content});
+      Bytes nth;
+      put_varint(nth, occurrences[row]++);
+      const Hash name = hash_parts({row.view(), nth});
+      HiddenIdentity hidden;
+      for (int i = 0; i < 8; ++i) hidden.number = hidden.number << 8 | name.bytes[i];
+      for (int i = 8; i < 12; ++i) hidden.random = hidden.random << 8 | name.bytes[i];
+      identity = encode_identity(hidden);
+    }
+    sealer.baseline_row(io, s.integer(0), *identity, values);
+  }
+  s.reset();
+  sealer.finish_baseline();
+}
+
+/// Rows of peers that waited for this table.
+void StoreImpl::reveal_parked(TableIo& io) {
+  std::set<core::Identity> parked;
+  Statement list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 3");
+  list.bind(1, io.info().id);
+  while (list.step()) parked.emplace(list.blob(0));
+  list.reset();
+  for (const auto& id : parked) {
+    const auto at = find_row(io.info().id, nullptr, id);
+    put_hidden(io, id, RowStatus::hidden, unpack(at, nullptr), {});
+  }
+  if (!parked.empty()) settle(io.info().id, parked);
+}
+
+/// Columns that peers had and this table lacked: their values were kept with the rows.
+void StoreImpl::reveal_columns(TableIo& io) {
+  const auto id = io.info().id;
+  std::vector<RowEntry> entries;
+  segments_->for_each(id, [&](const RowEntry& e) {
+    const auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
+    const bool has = std::any_of(row.cells.begin(), row.cells.end(), [&](const core::Cell& c) {
+      return c.value.type != Type::in_table && io.position_of(c.column) &&
+             core::winner(row, c.column, meta_.ranks()) == &c;
+    });
+    if (has) entries.push_back(e);
+    return true;
+  });
+  for (const auto& e : entries) {
+    auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
+    std::vector<core::Value> values(io.column_ids().size());
+    std::vector<std::uint32_t> positions;
+    for (auto& c : row.cells) {
+      const auto p = io.position_of(c.column);
+      if (!p || c.value.type == Type::in_table) continue;
+      if (core::winner(row, c.column, meta_.ranks()) != &c) continue;
+      values[*p] = c.value;
+      positions.push_back(*p);
+    }
+    if (io.update({e.rowid, {}}, positions, values) != SQLITE_OK) continue;  // stays parked
+    for (auto& c : row.cells) {
+      const auto p = io.position_of(c.column);
+      if (p && std::find(positions.begin(), positions.end(), *p) != positions.end() &&
+          core::winner(row, c.column, meta_.ranks()) == &c) {
+        c.value = core::Value::in_table();
+      }
+    }
+    segments_->put(id, {e.rowid, pack_row(row), e.hidden});
+  }
+}
+
+Status StoreImpl::untrack(const std::string& name) {
+  return write([&] {
+    const auto it = std::find_if(tables_.begin(), tables_.end(), [&](const auto& t) {
+      return sqlite3_stricmp(t.second->info().name.c_str(), name.c_str()) == 0;
+    });
+    if (it == tables_.end()) {
+      throw StorageError(Errc::not_found, fmt::format("{} is not tracked in {}", name, path_));
+    }
+    seal_journal();
+    untrack_one(it->second->info().name);
+  });
+}
+
+void StoreImpl::untrack_one(const std::string& name) {
+  const auto id = table_id(name);
+  tables_.erase(id);
+  disarm(db_, name);
+  segments_->drop_table(id);
+  for (const char* sql :
+       {"DELETE FROM mycelial_row WHERE tbl = ?1", "DELETE FROM mycelial_claim WHERE tbl = ?1",
+        "DELETE FROM mycelial_conflict WHERE tbl = ?1"}) {
+    Statement(db_, sql).bind(1, id).run();
+  }
+  load_tables();
+  schema_version_ = db_.integer("PRAGMA schema_version");
+}
+
+Status StoreImpl::untrack_all() {
+  if (!Meta::exists(db_)) return {};
+  std::string mode;
+  Status status = write([&] {
+    while (!tables_.empty()) {
+      const std::string name = tables_.begin()->second->info().name;
+      untrack_one(name);
+    }
+    mode = meta_.get("journal_mode");
+  });
+  if (!status.ok()) return status;
+  status = guard([&] {
+    segments_.reset();
+    db_.forget_cached();
+    Transaction transaction(db_);
+    drop_capture_tables(db_);
+    for (const char* name : {"conflict", "claim", "row", "ident", "segment", "schema", "set",
+                             "context", "stream", "meta"}) {
+      db_.exec(fmt::format("DROP TABLE IF EXISTS mycelial_{}", name));
+    }
+    // sqlite_sequence was ours if nothing else uses it; SQLite keeps the empty table.
+    transaction.commit();
+    cache_version_ = schema_version_ = -1;
+    if (!mode.empty() && mode != "wal") db_.exec("PRAGMA journal_mode = " + mode);
+    files_.remove_all();
+    witness_.forget();
+  });
+  return status;
+}
+
+}  // namespace mycelial::storage

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/triggers.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/capture.hpp"
+
+namespace mycelial::storage {
+namespace {
+
+constexpr const char* kMs = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)";
+constexpr const char* kRandom = "(random() & 4294967295)";
+constexpr std::uint32_t kMaskBits = 62;
+
+/// Builds the statements of one table.
+class Writer {
+ public:
+  explicit Writer(const TableInfo& t) : t_(t), table_(quote_name(t.name)), row_(rowid_name(t)) {}
+
+  std::vector<std::pair<std::string, std::string>> all() {
+    before_insert();
+    after_insert();
+    before_update();
+    after_update();
+    after_delete();
+    return std::move(out_);
+  }
+
+ private:
+  bool has_rowid() const { return t_.kind != TableKind::without_rowid; }
+  bool key_in_entry() const {
+    return t_.kind == TableKind::rowid_key || t_.kind == TableKind::without_rowid;
+  }
+  std::string column(const std::string& of, std::uint32_t i) const {
+    return of + "." + quote_name(t_.columns[i].name);
+  }
+  std::string rowid(const std::string& of) const {
+    return has_rowid() ? of + "." + row_ : std::string("0");
+  }
+  int what(Op op) const { return static_cast<int>(t_.id) * 8 + static_cast<int>(op); }
+
+  std::string key_columns() const {
+    std::string out;
+    for (std::size_t i = 0; i < t_.key.size(); ++i) out += fmt::format(", k{}", i + 1);
+    return out;
+  }
+  std::string key_values(const std::string& of) const {
+    std::string out;
+    for (const auto k : t_.key) out += ", " + column(of, k);
+    return out;
+  }
+  /// INSERT INTO mycelial_journal ... for one row of the trigger.
+  std::string entry(Op op, const std::string& of, bool with_key, const std::string& mask = {},
+                    const std::string& random = {}) const {
+    std::string names = "what, row, ms",
+                values = fmt::format("{}, {}, {}", what(op), rowid(of), kMs);
+    if (!mask.empty()) names += ", mask", values += ", " + mask;
+    if (!random.empty()) names += ", rnd", values += ", " + random;
+    if (with_key) names += key_columns(), values += key_values(of);
+    return fmt::format("INSERT INTO mycelial_journal({}) VALUES({});", names, values);
+  }
+  /// Entries for rows that hold the key or unique values that NEW wants; `but` leaves rows out.
+  std::string in_the_way(bool with_key_clash, const std::string& but) const {
+    std::string where;
+    const auto clash = [&](const std::vector<std::uint32_t>& columns, auto collation) {
+      std::string all;
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        all += fmt::format("{}{} = {} COLLATE {}", i ? " AND " : "", column("t", columns[i]),
+                           column("NEW", columns[i]), collation(i));
+      }
+      where += (where.empty() ? "(" : " OR (") + all + ")";
+    };
+    if (with_key_clash && !t_.key.empty()) {
+      clash(t_.key, [&](std::size_t i) { return collation_name(t_.columns[t_.key[i]].collation); });
+    }
+    for (const auto& u : t_.uniques) {
+      clash(u.columns, [&](std::size_t i) { return collation_name(u.collations[i]); });
+    }
+    if (where.empty()) return {};
+    const bool key = key_in_entry();
+    return fmt::format(
+        "INSERT INTO mycelial_journal(what, row, ms{}) SELECT {}, {}, {}{} FROM {} AS t WHERE "
+        "({}){};",
+        key ? key_columns() : "", what(Op::in_the_way), rowid("t"), kMs, key ? key_values("t") : "",
+        table_, where, but);
+  }
+  /// True for values that are not the same to the last bit and type.
+  std::string differs(std::uint32_t i) const {
+    const auto o = column("OLD", i), n = column("NEW", i);
+    std::string out = fmt::format("({} COLLATE BINARY IS NOT {} COLLATE BINARY)", o, n);
+    if (t_.columns[i].typed_any)
+      out = fmt::format("({} OR typeof({}) IS NOT typeof({}))", out, o, n);
+    return out;
+  }
+  std::string mask() const {
+    std::uint32_t last = 0;
+    for (const auto& c : t_.columns) last = std::max(last, c.id);
+    std::vector<std::string> words(last / kMaskBits + 1);
+    for (std::uint32_t i = 0; i < t_.columns.size(); ++i) {
+      auto& w = words[t_.columns[i].id / kMaskBits];
+      w += fmt::format("{}({} << {})", w.empty() ? "" : " | ", differs(i),
+                       t_.columns[i].id % kMaskBits);
+    }
+    std::string out;
+    for (const auto& w : words) {
+      const auto word = "(" + (w.empty() ? std::string("0") : w) + ")";
+      out += (out.empty() ? "" : " || ',' || ") + word;
+    }
+    return out;
+  }
+  std::string any_key_null() const {
+    std::string out;
+    for (const auto k : t_.key) out += (out.empty() ? "" : " OR ") + column("NEW", k) + " IS NULL";
+    return out;
+  }
+  std::string insert_random() const {
+    if (t_.kind == TableKind::keyless) return kRandom;
+    if (t_.kind == TableKind::rowid_key) {
+      return fmt::format("CASE WHEN {} THEN {} END", any_key_null(), kRandom);
+    }
+    return {};
+  }
+  /// The row has another key to SQLite; a change of spelling (case under NOCASE) is none.
+  std::string key_differs() const {
+    std::string out;
+    for (const auto k : t_.key) {
+      out += fmt::format("{}{} COLLATE {} IS NOT {}", out.empty() ? "" : " OR ", column("OLD", k),
+                         collation_name(t_.columns[k].collation), column("NEW", k));
+    }
+    return out;
+  }
+
+  void trigger(const std::string& part, const std::string& when, const std::string& condition,
+               const std::string& body) {
+    if (body.empty()) return;
+    const auto name = fmt::format(
+        "mycelial {} {} (to drop or retype a column: mycelial untrack, change "
+        "it, mycelial track)",
+        t_.id, part);
+    out_.emplace_back(
+        name, fmt::format("CREATE TRIGGER {} {} ON {} {} BEGIN {} END", quote_name(name), when,
+                          table_, condition.empty() ? "" : "WHEN " + condition, body));
+  }
+
+  void before_insert() {
+    if (t_.kind == TableKind::integer_key) {
+      const auto id = column("NEW", t_.key[0]);
+      trigger("automatic", "BEFORE INSERT", fmt::format("{0} IS NULL OR {0} = -1", id),
+              fmt::format("INSERT INTO mycelial_journal(what, row, ms, rnd) VALUES({}, 0, {}, {});",
+                          what(Op::automatic), kMs, kRandom));
+    }
+    trigger("in the way of insert", "BEFORE INSERT", "", in_the_way(true, ""));
+  }
+  void after_insert() {
+    trigger("insert", "AFTER INSERT", "",
+            entry(Op::insert, "NEW", t_.kind == TableKind::without_rowid, {}, insert_random()));
+  }
+  void before_update() {
+    std::string columns;
+    std::vector<std::uint32_t> of = t_.key;
+    for (const auto& u : t_.uniques) of.insert(of.end(), u.columns.begin(), u.columns.end());
+    std::sort(of.begin(), of.end());
+    of.erase(std::unique(of.begin(), of.end()), of.end());
+    for (const auto c : of)
+      columns += (columns.empty() ? "" : ", ") + quote_name(t_.columns[c].name);
+    if (columns.empty()) return;
+    std::string but;
+    if (has_rowid()) {
+      but = fmt::format(" AND t.{0} <> OLD.{0}", row_);
+    } else {
+      std::string same;
+      for (const auto k : t_.key) {
+        same += fmt::format("{}{} IS {}", same.empty() ? "" : " AND ", column("t", k),
+                            column("OLD", k));
+      }
+      but = fmt::format(" AND NOT ({})", same);
+    }
+    trigger("in the way of update", "BEFORE UPDATE OF " + columns, "", in_the_way(true, but));
+  }
+  void after_update() {
+    const std::string moved =
+        has_rowid() ? fmt::format("OLD.{0} IS NOT NEW.{0}", row_) : key_differs();
+    const bool old_key = key_in_entry();
+    const std::string away =
+        entry(Op::remove, "OLD", old_key) + " " +
+        entry(Op::insert, "NEW", t_.kind == TableKind::without_rowid, {}, insert_random());
+    std::string stays = "NOT (" + moved + ")";
+    if (t_.kind == TableKind::rowid_key) {
+      const auto condition = fmt::format("{} AND ({})", stays, key_differs());
+      std::string body = entry(Op::rekey, "OLD", true, mask(), insert_random());
+      trigger("rekey", "AFTER UPDATE", condition, body);
+      stays += " AND NOT (" + key_differs() + ")";
+    }
+    trigger("move", "AFTER UPDATE", moved, away);
+    trigger("update", "AFTER UPDATE", stays,
+            entry(Op::update, "NEW", t_.kind == TableKind::without_rowid, mask()));
+  }
+  void after_delete() {
+    trigger("delete", "AFTER DELETE", "", entry(Op::remove, "OLD", key_in_entry()));
+  }
+
+  const TableInfo& t_;
+  std::string table_, row_;
+  std::vector<std::pair<std::string, std::string>> out_;
+};
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> capture_triggers(const TableInfo& table) {
+  return Writer(table).all();
+}
+
+std::string rowid_name(const TableInfo& table) {
+  for (const char* name : {"rowid", "_rowid_", "oid"}) {
+    const bool taken = std::any_of(table.columns.begin(), table.columns.end(), [&](const auto& c) {
+      return sqlite3_stricmp(c.name.c_str(), name) == 0;
+    });
+    if (!taken) return name;
+  }
+  return table.key.empty() ? "rowid" : quote_name(table.columns[table.key[0]].name);
+}
+
+const char* collation_name(Collation c) {
+  return c == Collation::nocase ? "NOCASE" : c == Collation::rtrim ? "RTRIM" : "BINARY";
+}
+
+}  // namespace mycelial::storage

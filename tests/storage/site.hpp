@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// A database file with a Store and a plain SQLite client, for tests.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "mycelial/environment.hpp"
+#include "storage/store.hpp"
+
+namespace mycelial::test {
+
+class ManualClock final : public Clock {
+ public:
+  std::uint64_t monotonic_ms() noexcept override { return now; }
+  std::uint64_t wall_ms() noexcept override { return now; }
+  std::uint64_t now = 1'700'000'000'000;
+};
+
+class SeededEntropy final : public Entropy {
+ public:
+  void fill(void* out, std::size_t bytes) noexcept override;
+  std::mt19937_64 random{1};
+};
+
+/// What every site of a test shares.
+struct World {
+  ManualClock clock;
+  SeededEntropy entropy;
+};
+
+class Site {
+ public:
+  Site(World& world, const std::string& name, const std::string& schema);
+  ~Site();
+  Site(const Site&) = delete;
+  Site& operator=(const Site&) = delete;
+
+  /// Runs SQL as a plain client would; gives SQLite's result code.
+  int sql(const std::string& text);
+  /// Rows as text, values joined by |, rows by newline.
+  std::string rows(const std::string& query);
+  storage::Store& store() { return *store_; }
+  void open(storage::StoreOptions options = {});
+  void close() { store_.reset(); }
+  const std::string& path() const { return path_; }
+
+ private:
+  World& world_;
+  std::string folder_, path_;
+  sqlite3* client_ = nullptr;
+  std::unique_ptr<storage::Store> store_;
+};
+
+/// Carries everything that `to` lacks from `from`, as sets or as a cut.
+enum class Carry { sets, cut };
+Status carry(Site& from, Site& to, Carry how = Carry::sets);
+
+}  // namespace mycelial::test
