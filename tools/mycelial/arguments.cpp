@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <cstdlib>
+
+#include "tools/mycelial/command.hpp"
+
+namespace mycelial::cli {
+
+Arguments parse(int argc, char** argv) {
+  Arguments a;
+  bool options = true;
+  for (int i = 0; i < argc && a.error.empty(); ++i) {
+    const std::string word = argv[i];
+    const auto value = [&](const char* what) -> std::string {
+      if (i + 1 < argc) return argv[++i];
+      a.error = word + " needs " + what;
+      return {};
+    };
+    if (!options || word.empty() || word[0] != '-' || word == "-") {
+      a.plain.push_back(word);
+    } else if (word == "--") {
+      options = false;
+    } else if (word == "--all") {
+      a.all = true;
+    } else if (word == "--json") {
+      a.json = true;
+    } else if (word == "--help" || word == "-h") {
+      a.help = true;
+    } else if (word == "--listen") {
+      a.listen.push_back(value("an address such as tcp://0.0.0.0:4100"));
+    } else if (word == "--peer") {
+      a.peers.push_back(value("an address such as tcp://host:4100"));
+    } else if (word == "--timeout") {
+      const std::string text = value("a number of seconds");
+      char* end = nullptr;
+      const double seconds = std::strtod(text.c_str(), &end);
+      if (a.error.empty() && (text.empty() || *end || !(seconds > 0) || seconds > 1e6)) {
+        a.error = "--timeout needs a number of seconds, not '" + text + "'";
+      } else if (a.error.empty()) {
+        a.timeout_ms = static_cast<std::uint32_t>(seconds * 1000);
+      }
+    } else {
+      a.error = "unknown option " + word;
+    }
+  }
+  return a;
+}
+
+int fail(const Status& status) {
+  std::fprintf(stderr, "mycelial: %s\n", std::string(status.message()).c_str());
+  return kFailed;
+}
+
+int usage_error(const std::string& message) {
+  std::fprintf(stderr, "mycelial: %s\ntry 'mycelial --help'\n", message.c_str());
+  return kUsage;
+}
+
+std::unique_ptr<Replica> open(const std::string& path, bool exclusive, int* exit_code) {
+  ReplicaOptions options;
+  options.exclusive = exclusive;
+  options.watch = exclusive;
+  auto replica = Replica::open(path, options);
+  if (replica.ok()) return std::move(*replica);
+  *exit_code = fail(replica.status());
+  return nullptr;
+}
+
+namespace {
+
+/// Length of the UTF-8 sequence at p, 0 if it is none.
+std::size_t utf8_length(const unsigned char* p, std::size_t left) {
+  const std::size_t n = p[0] < 0x80       ? 1
+                        : p[0] >> 5 == 6  ? 2
+                        : p[0] >> 4 == 14 ? 3
+                        : p[0] >> 3 == 30 ? 4
+                                          : 0;
+  if (n == 0 || n > left || (n == 2 && p[0] < 0xc2)) return 0;
+  for (std::size_t i = 1; i < n; ++i) {
+    if (p[i] >> 6 != 2) return 0;
+  }
+  return n;
+}
+
+}  // namespace
+
+std::string json(const std::string& text) {
+  std::string out = "\"";
+  const auto* p = reinterpret_cast<const unsigned char*>(text.data());
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t n = utf8_length(p + i, text.size() - i);
+    if (n == 0) {
+      out += "\\ufffd";
+      ++i;
+      continue;
+    }
+    if (p[i] == '"' || p[i] == '\\') out += '\\';
+    if (p[i] < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(p[i]));
+      out += escape;
+    } else {
+      out += text.substr(i, n);
+    }
+    i += n;
+  }
+  return out + "\"";
+}
+
+}  // namespace mycelial::cli

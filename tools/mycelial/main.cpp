@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "tools/mycelial/command.hpp"
+
+namespace mycelial::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* words;
+  const char* help;
+  int (*run)(const Arguments&);
+};
+
+constexpr Command kCommands[] = {
+    {"track", "DB TABLE... | DB --all", "start capturing tables; their rows are the baseline",
+     track},
+    {"untrack", "DB TABLE... | DB --all", "stop, and leave the database as it was found", untrack},
+    {"serve", "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]...",
+     "keep the file in sync with peers until SIGINT or SIGTERM", serve},
+    {"sync", "DB tcp://HOST:PORT [--timeout SECONDS]", "sync both ways once, then exit", sync},
+    {"status", "DB [--json]", "site, tables, peers, what is behind", status},
+    {"digest", "DB", "one line; equal if and only if tracked tables hold equal rows", digest},
+    {"conflicts", "DB [--json]", "what is hidden, parked or was superseded concurrently",
+     conflicts},
+    {"check", "DB", "verify the bookkeeping against the tables", check},
+    {"seal", "DB", "turn captured writes into a change set now", seal},
+};
+
+void help(std::FILE* out) {
+  std::fputs("mycelial keeps ordinary SQLite databases in sync, peer to peer.\n\n", out);
+  for (const auto& c : kCommands)
+    std::fprintf(out, "  mycelial %s %s\n      %s\n", c.name, c.words, c.help);
+  std::fputs("\nExit codes: 0 good, 1 failed, 2 usage.\n", out);
+}
+
+int run(int argc, char** argv) {
+  if (argc < 2) {
+    help(stderr);
+    return kUsage;
+  }
+  const char* name = argv[1];
+  if (!std::strcmp(name, "--help") || !std::strcmp(name, "-h") || !std::strcmp(name, "help")) {
+    help(stdout);
+    return kGood;
+  }
+  if (!std::strcmp(name, "--version")) {
+    std::puts("mycelial " MYCELIAL_VERSION);
+    return kGood;
+  }
+  for (const auto& c : kCommands) {
+    if (std::strcmp(name, c.name) != 0) continue;
+    const Arguments a = parse(argc - 2, argv + 2);
+    if (!a.error.empty()) return usage_error(a.error);
+    if (a.help) {
+      std::printf("mycelial %s %s\n    %s\n", c.name, c.words, c.help);
+      return kGood;
+    }
+    return c.run(a);
+  }
+  return usage_error(std::string("unknown command ") + name);
+}
+
+}  // namespace
+}  // namespace mycelial::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return mycelial::cli::run(argc, argv);
+}
