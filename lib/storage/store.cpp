@@ -46,10 +46,10 @@ void StoreImpl::start() {
                                    "give this one a file of its own",
                                    path_, holder));
   }
-  if (!options_.exclusive && !Meta::exists(db_)) return;
-  const Status opened = write([&] {
-    if (options_.exclusive) sealed_now_ = true;  // a new nonce for each open
-  });
+  const auto look = [&] { return read_only([] {}); };
+  Status opened = !options_.exclusive ? look() : write([&] { sealed_now_ = true; /* a new nonce */ });
+  // Somebody holds a long transaction: what must be written waits for the first moment to write.
+  if (opened.code() == Errc::busy && Meta::exists(db_)) opened = look();
   if (!opened.ok()) throw StorageError(opened.code(), std::string(opened.message()));
 }
 
