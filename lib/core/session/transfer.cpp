@@ -26,8 +26,10 @@ void Exchange::Impl::plan(LinkNumber number, Peer& peer) {
     if (before != asked.end() && before->second.until > now) continue;
     Asked a{number, peer.session, last, 0, before == asked.end() ? 0 : before->second.attempt};
     const bool others_push = std::any_of(links.begin(), links.end(), [&](const auto& l) {
-      return l.first != number && std::any_of(l.second.peers.begin(), l.second.peers.end(),
-                                              [](const auto& p) { return p.second.push; });
+      return l.first != number &&
+             std::any_of(l.second.peers.begin(), l.second.peers.end(), [&](const auto& p) {
+               return p.second.feeds_us || p.second.site == stream.site;
+             });
     });
     if (!peer.fresh && before == asked.end() && (others_push || link.caps.group)) {
       // Most likely it is on its way from somebody who pushes: give that a moment.
@@ -44,6 +46,7 @@ void Exchange::Impl::plan(LinkNumber number, Peer& peer) {
   if (want.needs.empty()) return;
   want.to = peer.session;
   want.graft = !peer.fresh;
+  peer.feeds_us |= want.graft;
   peer.fresh = false;
   for (const auto& unit : depot.staged()) {
     if (want.parts.size() < kPartsPerWant) want.parts.push_back({unit.id, depot.missing(unit)});
@@ -163,6 +166,8 @@ void Exchange::Impl::on_frag(LinkNumber number, Peer& peer, const FragMessage& m
                          now - source->second.second < patience(links.at(number).caps) + 2000;
   if (is_known(unit) || elsewhere) {
     if (links.at(number).caps.group) return;
+    if (source != sources.end() && source->second.first == number) return;  // asked twice
+    peer.feeds_us = false;
     const std::set<Stream> about{unit.stream};
     if (m.more || m.offset + m.bytes.size() < unit.size) {
       say(number, "stop " + unit.id.hex(), StopMessage{unit.id});
@@ -204,7 +209,6 @@ void Exchange::Impl::apply(LinkNumber from) {
   digest_known = false;
   std::set<Stream> moved;
   for (const auto& unit : applied->units) {
-    sources.erase(unit.id);
     if (unit.kind == UnitKind::cut) {
       for (const auto& entry : depot.have()) moved.insert(entry.first);
     } else {
