@@ -88,7 +88,8 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
       c.table = s.text(0);
       c.row = describe_identity(s.blob(2));
       c.kind = kind == RowStatus::parked ? "parked" : "hidden";
-      const auto row = unpack(find_row(id, nullptr, s.blob(2)), nullptr);
+      const auto at = find_row(id, nullptr, s.blob(2));
+      const auto row = unpack(at, nullptr);
       std::uint32_t last = ~0u;
       for (const auto& cell : row.cells) {
         if (cell.column == last) continue;

@@ -92,7 +92,7 @@ struct Rival {
   core::Identity identity;
   core::Row row;
   core::Stamp claim;
-  BookRow at;  // owns the bytes that the row's values view
+  std::unique_ptr<BookRow> at;  // owns the bytes that the row's values view
 };
 
 }  // namespace
@@ -129,8 +129,8 @@ void StoreImpl::settle(std::uint32_t table_number, std::set<core::Identity> cont
   for (const auto& id : rivals) {
     Rival r;
     r.identity = id;
-    r.at = find_row(table_number, nullptr, id);
-    r.row = unpack(r.at, nullptr);
+    r.at = std::make_unique<BookRow>(find_row(table_number, nullptr, id));
+    r.row = unpack(*r.at, nullptr);
     if (!core::is_alive(r.row)) continue;
     r.claim = core::claim(r.row, unique, meta_.ranks());
     order.push_back(std::move(r));

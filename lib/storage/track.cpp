@@ -228,7 +228,7 @@ Status StoreImpl::untrack(const std::string& name) {
   });
 }
 
-void StoreImpl::untrack_one(const std::string& name) {
+void StoreImpl::untrack_one(std::string name) {
   const auto id = table_id(name);
   tables_.erase(id);
   disarm(db_, name);

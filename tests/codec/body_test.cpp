@@ -20,6 +20,7 @@ struct Written {
   std::vector<core::Stream> origins;
   std::vector<core::RowPiece> rows;
   bool embed = true;
+  std::shared_ptr<const Generator> values = nullptr;  ///< Owner of the bytes, if nobody else is.
 
   Bytes encode() const {
     BodyWriter writer;
@@ -182,8 +183,9 @@ TEST(Body, StampsBeyondTheMaximumAreRefused) {
 }
 
 Written small(std::uint64_t seed) {
-  Generator g(seed);
-  Written in{g.schema(6), g.origins(4), g.plain_rows(10, 6, false), true};
+  const auto owner = std::make_shared<Generator>(seed);
+  Generator& g = *owner;
+  Written in{g.schema(6), g.origins(4), g.plain_rows(10, 6, false), true, owner};
   for (int i = 0; i < 5; ++i) in.rows.push_back(g.wild_row(6, 4));
   return in;
 }

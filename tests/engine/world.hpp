@@ -53,6 +53,9 @@ class World final : public Clock, public Entropy, public Executor {
 class SimNet {
  public:
   explicit SimNet(World& world) : world_(world) {}
+  ~SimNet() { cut(true); }
+  SimNet(const SimNet&) = delete;
+  SimNet& operator=(const SimNet&) = delete;
   std::unique_ptr<Transport> transport();
   void cut(bool down);  ///< Breaks every link; dialing fails until it is lifted.
   /// Changes or (false) swallows messages on their way.
