@@ -2,6 +2,7 @@
 // One applying: joins the rows of a unit into the tables, inside one transaction.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -41,6 +42,7 @@ class Applier {
   void list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
                       const core::Row& merged, const std::vector<core::Discarded>& discarded);
   bool author_saw(const core::Mark& dot) const;
+  core::Value keep(core::Value value);
   void contest(const Target& t, std::set<core::Identity> rows);
 
   StoreImpl& s_;
@@ -52,6 +54,7 @@ class Applier {
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
   std::set<RowName> listed_;  // rows of a full cut
   core::Hlc newest_ = 0;
+  std::deque<Bytes> kept_;            // bytes of values that the table is about to lose
 };
 
 }  // namespace mycelial::storage

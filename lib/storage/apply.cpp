@@ -123,6 +123,7 @@ void Applier::join(const Target& t, const core::Identity& identity, const core::
   if (!is_key_identity(identity) && !hidden_identity(identity)) {
     throw StorageError(Errc::corrupt, "a row has a malformed identity");
   }
+  kept_.clear();
   const auto before = s_.find_row(t.id, t.io, identity);
   const auto old = s_.unpack(before, t.io);
   std::vector<core::Discarded> discarded;
@@ -168,6 +169,13 @@ void Applier::drop_unlisted() {
     t.io = s_.table(name.table);
     join(t, name.identity, {});
   }
+}
+
+core::Value Applier::keep(core::Value value) {
+  if (value.bytes.empty()) return value;
+  kept_.emplace_back(value.bytes);
+  value.bytes = kept_.back();
+  return value;
 }
 
 void Applier::contest(const Target& t, std::set<core::Identity> rows) {
@@ -231,9 +239,10 @@ void Applier::show(const Target& t, const core::Identity& identity, const BookRo
         const auto position = t.io->position_of(cell.column);
         if (now && position && cell.value.type == Type::in_table &&
             core::winner(merged, cell.column, s_.meta_.ranks()) != &cell) {
-          cell.value = (*now)[*position];
+          cell.value = keep((*now)[*position]);
         }
       }
+      t.io->release();
     }
     update_shown(t, identity, before, merged, values, changed);
     t.io->release();
