@@ -33,7 +33,7 @@ class Executor {
  public:
   using Task = std::function<void()>;
   virtual ~Executor() = default;
-  virtual void post(Task task) = 0;                             ///< From any thread.
+  virtual void post(Task task) = 0;                                 ///< From any thread.
   virtual void post_at(std::uint64_t monotonic_ms, Task task) = 0;  ///< From any thread.
 };
 

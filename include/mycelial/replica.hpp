@@ -33,13 +33,13 @@ struct ReplicaOptions {
 
 struct TrackedTable {
   std::string name;
-  bool tracked = true;      ///< False: refused or skipped; `reason` says why and what to do.
+  bool tracked = true;  ///< False: refused or skipped; `reason` says why and what to do.
   std::string reason;
 };
 
 struct PeerInfo {
-  std::string endpoint;     ///< Where the link goes.
-  std::string site;         ///< Hexadecimal site id, empty until the peer spoke.
+  std::string endpoint;  ///< Where the link goes.
+  std::string site;      ///< Hexadecimal site id, empty until the peer spoke.
   bool connected = false;
   bool in_sync = false;
   std::uint64_t they_lack_sets = 0;
@@ -49,16 +49,16 @@ struct PeerInfo {
 
 struct ReplicaStatus {
   std::string path;
-  std::string site;                       ///< Hexadecimal site id of this file.
+  std::string site;  ///< Hexadecimal site id of this file.
   std::vector<TrackedTable> tables;
   std::vector<PeerInfo> peers;
-  std::uint64_t journal_entries = 0;      ///< Captured, not sealed yet.
-  std::uint64_t sets_held = 0;            ///< Dots held, over all streams.
+  std::uint64_t journal_entries = 0;  ///< Captured, not sealed yet.
+  std::uint64_t sets_held = 0;        ///< Dots held, over all streams.
   std::uint64_t streams = 0;
   std::uint64_t tail_sets = 0, tail_bytes = 0;
   std::uint64_t hidden_rows = 0, parked_rows = 0, superseded = 0;
-  std::string last_error;                 ///< Empty when all is well.
-  std::vector<std::string> notes;         ///< Things a person should know (fast clocks, ...).
+  std::string last_error;          ///< Empty when all is well.
+  std::vector<std::string> notes;  ///< Things a person should know (fast clocks, ...).
 };
 
 /// One thing that is not shown as it was written, and why.
@@ -111,7 +111,8 @@ class MYCELIAL_API Replica {
   virtual Status connect(const std::string& endpoint) = 0;
   /// Connects, waits until both sides hold the union, and returns. Blocks.
   /// Errors: canceled (deadline), io (unreachable), or what stopped the sync.
-  using Progress = std::function<void(std::uint64_t sets_missing_here, std::uint64_t missing_there)>;
+  using Progress =
+      std::function<void(std::uint64_t sets_missing_here, std::uint64_t missing_there)>;
   virtual Status sync(const std::string& endpoint, std::uint32_t timeout_ms,
                       const Progress& progress = {}) = 0;
   /// Turns captured writes into a change set now instead of when a link can use it.

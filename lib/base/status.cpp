@@ -5,19 +5,32 @@ namespace mycelial {
 
 std::string_view errc_name(Errc code) noexcept {
   switch (code) {
-    case Errc::ok: return "ok";
-    case Errc::invalid_argument: return "invalid_argument";
-    case Errc::not_found: return "not_found";
-    case Errc::busy: return "busy";
-    case Errc::corrupt: return "corrupt";
-    case Errc::io: return "io";
-    case Errc::schema: return "schema";
-    case Errc::unsupported: return "unsupported";
-    case Errc::version: return "version";
-    case Errc::closed: return "closed";
-    case Errc::canceled: return "canceled";
-    case Errc::out_of_memory: return "out_of_memory";
-    case Errc::internal: return "internal";
+    case Errc::ok:
+      return "ok";
+    case Errc::invalid_argument:
+      return "invalid_argument";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::busy:
+      return "busy";
+    case Errc::corrupt:
+      return "corrupt";
+    case Errc::io:
+      return "io";
+    case Errc::schema:
+      return "schema";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::version:
+      return "version";
+    case Errc::closed:
+      return "closed";
+    case Errc::canceled:
+      return "canceled";
+    case Errc::out_of_memory:
+      return "out_of_memory";
+    case Errc::internal:
+      return "internal";
   }
   return "unknown";
 }

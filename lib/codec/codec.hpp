@@ -27,7 +27,8 @@ struct UnitView {
 };
 Result<UnitView> decode_unit(ByteView in);
 
-/// Writes a body: schema records, then blocks. Rows are added one at a time; blocks are cut by size.
+/// Writes a body: schema records, then blocks. Rows are added one at a time; blocks are cut by
+/// size.
 class BodyWriter {
  public:
   BodyWriter();

@@ -54,7 +54,7 @@ class Applier {
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
   std::set<RowName> listed_;  // rows of a full cut
   core::Hlc newest_ = 0;
-  std::deque<Bytes> kept_;            // bytes of values that the table is about to lose
+  std::deque<Bytes> kept_;  // bytes of values that the table is about to lose
 };
 
 }  // namespace mycelial::storage

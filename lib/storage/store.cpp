@@ -47,7 +47,9 @@ void StoreImpl::start() {
                                    path_, holder));
   }
   const auto look = [&] { return read_only([] {}); };
-  Status opened = !options_.exclusive ? look() : write([&] { sealed_now_ = true; /* a new nonce */ });
+  Status opened = !options_.exclusive ? look() : write([&] {
+    sealed_now_ = true; /* a new nonce */
+  });
   // Somebody holds a long transaction: what must be written waits for the first moment to write.
   if (opened.code() == Errc::busy && Meta::exists(db_)) opened = look();
   if (!opened.ok()) throw StorageError(opened.code(), std::string(opened.message()));

@@ -21,7 +21,7 @@ struct TransportUnderTest {
   /// Where to listen; after stop() it must be free to be listened at again.
   std::string listen_endpoint;
   std::string malformed_endpoint = {};  ///< Empty: the scheme followed by "://" and nothing else.
-  bool reliable = true;            ///< Whatever was accepted arrives while the link is up.
+  bool reliable = true;                 ///< Whatever was accepted arrives while the link is up.
   std::size_t unconsumed_bytes_max = 1024 * 1024;  ///< Then, at the next message, reading stops.
   std::chrono::milliseconds patience{20000};       ///< After which a thing counts as not happening.
 };

@@ -24,7 +24,7 @@ struct Peer {
   bool heard_have = false;
   bool push = true;        // wants our own new sets as they are sealed
   bool relay = false;      // wants everybody's
-  bool feeds_us = false;       // we asked it to push everybody's sets to us
+  bool feeds_us = false;   // we asked it to push everybody's sets to us
   bool fresh = true;       // has not been asked yet: a first request is for backlog
   std::set<Stream> dirty;  // streams to tell it about
   TimeMs tell_at = 0;      // when, if any
