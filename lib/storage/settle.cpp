@@ -86,46 +86,46 @@ bool StoreImpl::is_own_loser(TableIo& io, ByteView identity, const core::Row& ro
                             [&](const core::Mark& m) { return m.origin == *own; });
 }
 
-namespace {
+core::Identity StoreImpl::identity_of(TableIo& io, const TableIo::Holder& holder) {
+  if (!io.has_rowid()) return holder.key;
+  const auto entry = segments_->find(io.info().id, holder.rowid);
+  if (entry && entry->hidden) return wire_identity(*entry->hidden);
+  core::Identity out;
+  if (const auto values = io.read({holder.rowid, {}})) {
+    out = io.key_of(*values).value_or(core::Identity());
+  }
+  io.release();
+  return out;
+}
 
-struct Rival {
+struct StoreImpl::Rival {
   core::Identity identity;
   core::Row row;
   core::Stamp claim;
   std::unique_ptr<BookRow> at;  // owns the bytes that the row's values view
 };
 
-}  // namespace
-
-void StoreImpl::settle(std::uint32_t table_number, std::set<core::Identity> contested) {
-  TableIo* io = table(table_number);
-  if (!io) return;
-  const auto identity_of = [&](const TableIo::Holder& h) -> core::Identity {
-    if (!io->has_rowid()) return h.key;
-    const auto entry = segments_->find(table_number, h.rowid);
-    if (entry && entry->hidden) return wire_identity(*entry->hidden);
-    core::Identity out;
-    if (const auto values = io->read({h.rowid, {}}))
-      out = io->key_of(*values).value_or(core::Identity());
-    io->release();
-    return out;
-  };
+/// Everybody connected to the contested rows by a shared value, alive, in the order of placing.
+/// Takes the shown ones out of their table.
+std::vector<StoreImpl::Rival> StoreImpl::rivals_of(TableIo& io,
+                                                   std::set<core::Identity> contested) {
+  const std::uint32_t table_number = io.info().id;
   std::set<core::Identity> rivals;
-  while (!contested.empty()) {  // everybody connected by a shared value
+  while (!contested.empty()) {
     const auto id = contested.extract(contested.begin()).value();
     if (!rivals.insert(id).second) continue;
-    demote(*io, id);
-    const auto at = find_row(table_number, io, id);
+    demote(io, id);
+    const auto at = find_row(table_number, &io, id);
     const auto row = unpack(at, nullptr);
     if (!core::is_alive(row)) continue;
-    const auto values = values_of(*io, row);
-    for (std::size_t i = 0; i < io->indexes(); ++i) {
-      if (const auto holder = io->holder(i, values)) contested.insert(identity_of(*holder));
+    const auto values = values_of(io, row);
+    for (std::size_t i = 0; i < io.indexes(); ++i) {
+      if (const auto holder = io.holder(i, values)) contested.insert(identity_of(io, *holder));
     }
-    contested.merge(claimants(*io, values));
+    contested.merge(claimants(io, values));
   }
   std::vector<Rival> order;
-  const auto unique = io->unique_columns();
+  const auto unique = io.unique_columns();
   for (const auto& id : rivals) {
     Rival r;
     r.identity = id;
@@ -139,41 +139,52 @@ void StoreImpl::settle(std::uint32_t table_number, std::set<core::Identity> cont
     if (a.claim != b.claim) return core::stamp_less(b.claim, a.claim, meta_.ranks());
     return a.identity > b.identity;
   });
-  for (auto& r : order) {
-    const auto values = values_of(*io, r.row);
-    std::vector<std::uint32_t> given;
-    for (const auto& cell : r.row.cells) {
-      if (const auto p = io->position_of(cell.column)) given.push_back(*p);
+  return order;
+}
+
+/// Books a row that has just been inserted into its table.
+void StoreImpl::book_shown(TableIo& io, Rival& r, std::int64_t rowid) {
+  const std::uint32_t table_number = io.info().id;
+  erase_record(table_number, r.identity);
+  drop_claims(table_number, r.identity);
+  for (auto& cell : r.row.cells) {
+    if (io.position_of(cell.column) && core::winner(r.row, cell.column, meta_.ranks()) == &cell) {
+      cell.value = core::Value::in_table();
     }
-    std::sort(given.begin(), given.end());
-    given.erase(std::unique(given.begin(), given.end()), given.end());
-    std::int64_t rowid = 0;
-    const int rc = io->insert(given, values, &rowid);
-    if (rc == SQLITE_OK) {
-      erase_record(table_number, r.identity);
-      drop_claims(table_number, r.identity);
-      for (auto& cell : r.row.cells) {
-        if (io->position_of(cell.column) &&
-            core::winner(r.row, cell.column, meta_.ranks()) == &cell) {
-          cell.value = core::Value::in_table();
-        }
-      }
-      if (io->has_rowid()) {
-        put_segment(table_number, rowid, r.row, r.identity);
-      } else {
-        put_record(table_number, r.identity, RowStatus::shown, r.row);
-      }
-      continue;
-    }
-    const bool taken = rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
-                       rc == SQLITE_CONSTRAINT_ROWID;
-    core::Identity blocker;
-    for (std::size_t i = 0; taken && blocker.empty() && i < io->indexes(); ++i) {
-      if (const auto holder = io->holder(i, values)) blocker = identity_of(*holder);
-    }
-    put_hidden(*io, r.identity, taken ? RowStatus::hidden : RowStatus::broken, r.row, blocker);
-    if (taken && is_own_loser(*io, r.identity, r.row)) losers_.insert({table_number, r.identity});
   }
+  if (io.has_rowid()) {
+    put_segment(table_number, rowid, r.row, r.identity);
+  } else {
+    put_record(table_number, r.identity, RowStatus::shown, r.row);
+  }
+}
+
+/// Shows a row if its table takes it, else keeps it hidden.
+void StoreImpl::place(TableIo& io, Rival& r) {
+  const auto values = values_of(io, r.row);
+  std::vector<std::uint32_t> given;
+  for (const auto& cell : r.row.cells) {
+    if (const auto p = io.position_of(cell.column)) given.push_back(*p);
+  }
+  std::sort(given.begin(), given.end());
+  given.erase(std::unique(given.begin(), given.end()), given.end());
+  std::int64_t rowid = 0;
+  const int rc = io.insert(given, values, &rowid);
+  if (rc == SQLITE_OK) return book_shown(io, r, rowid);
+  const bool taken = rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
+                     rc == SQLITE_CONSTRAINT_ROWID;
+  core::Identity blocker;
+  for (std::size_t i = 0; taken && blocker.empty() && i < io.indexes(); ++i) {
+    if (const auto holder = io.holder(i, values)) blocker = identity_of(io, *holder);
+  }
+  put_hidden(io, r.identity, taken ? RowStatus::hidden : RowStatus::broken, r.row, blocker);
+  if (taken && is_own_loser(io, r.identity, r.row)) losers_.insert({io.info().id, r.identity});
+}
+
+void StoreImpl::settle(std::uint32_t table_number, std::set<core::Identity> contested) {
+  TableIo* io = table(table_number);
+  if (!io) return;
+  for (auto& rival : rivals_of(*io, std::move(contested))) place(*io, rival);
   hidden_known_.erase(table_number);
 }
 

@@ -141,7 +141,12 @@ class StoreImpl final : public Store {
                      const char* rule);
 
   // settle.cpp
+  struct Rival;
   void settle(std::uint32_t table, std::set<core::Identity> contested);
+  core::Identity identity_of(TableIo& io, const TableIo::Holder& holder);
+  std::vector<Rival> rivals_of(TableIo& io, std::set<core::Identity> contested);
+  void place(TableIo& io, Rival& rival);
+  void book_shown(TableIo& io, Rival& rival, std::int64_t rowid);
   void demote(TableIo& io, ByteView identity);
   bool is_own_loser(TableIo& io, ByteView identity, const core::Row& row);
   void put_hidden(TableIo& io, ByteView identity, RowStatus status, const core::Row& row,
@@ -151,6 +156,8 @@ class StoreImpl final : public Store {
   std::set<core::Identity> claimants(TableIo& io, std::span<const core::Value> values);
 
   // tail.cpp
+  core::Header cut_header(const std::vector<std::pair<core::Stream, core::Tip>>& tips);
+  Bytes cut_body(const core::Header& header);
   core::UnitRef keep_set(const core::Header& header, const Hash& id, ByteView bytes);
   void trim_tail();
   std::uint64_t tail_limit();

@@ -160,7 +160,99 @@ core::Schema cut_schema(Connection& db, std::uint32_t id, std::vector<std::uint3
   return schema;
 }
 
+/// The body of a cut in the making.
+class CutBody {
+ public:
+  CutBody(Connection& db, const Meta& meta) : db_(db), meta_(meta) {}
+
+  void add_schema(const core::Schema& schema) { writer_.add_schema(schema); }
+
+  /// A row whose cells have values, by stable column ids.
+  void add(std::uint32_t table, const core::Identity& identity, core::Row row) {
+    auto it = schemas_.find(table);
+    if (it == schemas_.end()) {
+      std::vector<std::uint32_t> places;
+      auto schema = cut_schema(db_, table, places);
+      writer_.add_schema(schema);
+      it = schemas_.emplace(table, std::pair(std::move(schema), std::move(places))).first;
+    }
+    const auto& [schema, places] = it->second;
+    for (auto& c : row.cells) c.column = places.at(c.column);
+    writer_.add_row(schema, schema.hash(), {identity, std::move(row)},
+                    [this](core::Origin o) -> const core::Stream& { return meta_.stream_of(o); });
+  }
+
+  Bytes finish() { return writer_.finish(); }
+
+ private:
+  Connection& db_;
+  const Meta& meta_;
+  codec::BodyWriter writer_;
+  std::map<std::uint32_t, std::pair<core::Schema, std::vector<std::uint32_t>>> schemas_;
+};
+
+/// Gives the cells of a shown row their values, and the row's key. They live until io.release().
+std::optional<core::Identity> fill(TableIo& io, const RowRef& at, core::Row& row) {
+  const auto values = io.read(at);
+  if (!values) return std::nullopt;
+  for (auto& c : row.cells) {
+    const auto p = io.position_of(c.column);
+    if (c.value.type == core::Value::Type::in_table) c.value = p ? (*values)[*p] : core::Value();
+  }
+  return io.key_of(*values).value_or(core::Identity());
+}
+
 }  // namespace
+
+core::Header StoreImpl::cut_header(const std::vector<std::pair<core::Stream, core::Tip>>& tips) {
+  core::Header h;
+  h.kind = core::UnitKind::cut;
+  h.stream = meta_.own_stream();
+  for (const auto& [stream, tip] : tips) {
+    const auto ours = have().find(stream);
+    if (ours == have().end() || tip.seq == 0) continue;
+    h.base.emplace_back(stream, core::Tip{std::min(tip.seq, ours->second.seq), tip.hash});
+  }
+  for (const auto& entry : have()) h.have.push_back(entry);
+  return h;
+}
+
+Bytes StoreImpl::cut_body(const core::Header& header) {
+  std::vector<std::uint64_t> peer(meta_.origins());
+  for (const auto& [stream, tip] : header.base) peer[*meta_.find_origin(stream)] = tip.seq;
+  CutBody body(db_, meta_);
+  // Sets that follow the cut refer to records that travelled in sets which the peer never gets.
+  std::vector<Hash> records_known;
+  {
+    Statement all(db_, "SELECT hash FROM mycelial_schema ORDER BY hash");
+    while (all.step()) records_known.push_back(Hash::from(all.blob(0)));
+  }
+  for (const auto& hash : records_known) body.add_schema(*schema_of(hash));
+  for (const auto& [id, owner] : tables_) {
+    TableIo& io = *owner;
+    segments_->for_each(id, [&](const RowEntry& e) {
+      auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
+      if (!is_news(row, peer)) return true;
+      const auto key = fill(io, {e.rowid, {}}, row);
+      if (key) body.add(id, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));
+      io.release();
+      return true;
+    });
+  }
+  Statement records(db_, "SELECT tbl, ident FROM mycelial_row ORDER BY tbl, ident");
+  while (records.step()) {
+    const auto id = static_cast<std::uint32_t>(records.number(0));
+    const core::Identity identity(records.blob(1));
+    const auto at = find_row(id, nullptr, identity);
+    TableIo* io = table(id);
+    auto row = unpack(at, io);
+    if (!is_news(row, peer)) continue;
+    if (at.shown() && io) fill(*io, {0, identity}, row);
+    body.add(id, identity, std::move(row));
+    if (io) io->release();
+  }
+  return body.finish();
+}
 
 Result<core::UnitRef> StoreImpl::cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
                                      const std::vector<Hash>& resume) {
@@ -172,75 +264,8 @@ Result<core::UnitRef> StoreImpl::cut(const std::vector<std::pair<core::Stream, c
   const Status status = write([&] {
     seal_journal();
     segments_->flush();
-    std::vector<std::uint64_t> peer(meta_.origins());
-    core::Header h;
-    h.kind = core::UnitKind::cut;
-    h.stream = meta_.own_stream();
-    for (const auto& [stream, tip] : tips) {
-      const auto ours = have().find(stream);
-      if (ours == have().end() || tip.seq == 0) continue;
-      const auto known = std::min(tip.seq, ours->second.seq);
-      peer[*meta_.find_origin(stream)] = known;
-      h.base.emplace_back(stream, core::Tip{known, tip.hash});
-    }
-    for (const auto& entry : have()) h.have.push_back(entry);
-    codec::BodyWriter writer;
-    std::map<std::uint32_t, std::pair<core::Schema, std::vector<std::uint32_t>>> schemas;
-    // Sets that follow the cut refer to records that travelled in sets which the peer never gets.
-    std::vector<Hash> records_known;
-    {
-      Statement all(db_, "SELECT hash FROM mycelial_schema ORDER BY hash");
-      while (all.step()) records_known.push_back(Hash::from(all.blob(0)));
-    }
-    for (const auto& hash : records_known) writer.add_schema(*schema_of(hash));
-    const auto add = [&](std::uint32_t table, const core::Identity& identity, core::Row row) {
-      auto it = schemas.find(table);
-      if (it == schemas.end()) {
-        std::vector<std::uint32_t> places;
-        auto schema = cut_schema(db_, table, places);
-        writer.add_schema(schema);
-        it = schemas.emplace(table, std::pair(std::move(schema), std::move(places))).first;
-      }
-      const auto& [schema, places] = it->second;
-      for (auto& c : row.cells) c.column = places.at(c.column);
-      writer.add_row(schema, schema.hash(), {identity, std::move(row)},
-                     [this](core::Origin o) -> const core::Stream& { return meta_.stream_of(o); });
-    };
-    const auto fill = [&](TableIo& io, const RowRef& at,
-                          core::Row& row) -> std::optional<core::Identity> {
-      const auto values = io.read(at);
-      if (!values) return std::nullopt;
-      for (auto& c : row.cells) {
-        const auto p = io.position_of(c.column);
-        if (c.value.type == core::Value::Type::in_table)
-          c.value = p ? (*values)[*p] : core::Value();
-      }
-      return io.key_of(*values).value_or(core::Identity());
-    };
-    for (const auto& [id, owner] : tables_) {
-      TableIo& io = *owner;
-      segments_->for_each(id, [&](const RowEntry& e) {
-        auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
-        if (!is_news(row, peer)) return true;
-        const auto key = fill(io, {e.rowid, {}}, row);
-        if (key) add(id, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));
-        io.release();
-        return true;
-      });
-    }
-    Statement records(db_, "SELECT tbl, ident FROM mycelial_row ORDER BY tbl, ident");
-    while (records.step()) {
-      const auto id = static_cast<std::uint32_t>(records.number(0));
-      const core::Identity identity(records.blob(1));
-      const auto at = find_row(id, nullptr, identity);
-      TableIo* io = table(id);
-      auto row = unpack(at, io);
-      if (!is_news(row, peer)) continue;
-      if (at.shown() && io) fill(*io, {0, identity}, row);
-      add(id, identity, std::move(row));
-      if (io) io->release();
-    }
-    const Bytes body = writer.finish();
+    core::Header h = cut_header(tips);
+    const Bytes body = cut_body(h);
     h.body_bytes = body.size();
     const Bytes bytes = codec::encode_unit(h, body);
     const auto view = codec::decode_unit(bytes);
