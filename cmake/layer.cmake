@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # mycelial_layer(NAME SOURCES file... [USES layer...] [PRIVATE_LIBS target...])
 # One object library per layer. A layer sees the headers of the layers it USES; the foreign
 # libraries it hides are linked PRIVATE, so that a wrong include does not compile elsewhere.

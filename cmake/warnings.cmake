@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 add_library(mycelial_warnings INTERFACE)
 target_compile_options(mycelial_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
                        $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)

@@ -16,10 +16,12 @@ import time
 MYCELIAL = os.path.abspath(sys.argv[1])
 NODES = ["drone1", "drone2", "humvee1", "humvee2", "drone3", "drone4"]
 SCHEMA = """
-CREATE TABLE drones (drone_id INTEGER, latitude REAL, longitude REAL, altitude REAL, timestamp TEXT);
+CREATE TABLE drones (drone_id INTEGER, latitude REAL, longitude REAL, altitude REAL,
+                     timestamp TEXT);
 CREATE TABLE humvees (humvee_id INTEGER, latitude REAL, longitude REAL, speed REAL, timestamp TEXT);
 CREATE TABLE battery_status (drone_id INTEGER, level INTEGER, timestamp TEXT);
-CREATE TABLE threats (threat_id TEXT PRIMARY KEY, kind TEXT, latitude REAL, longitude REAL, timestamp TEXT);
+CREATE TABLE threats (threat_id TEXT PRIMARY KEY, kind TEXT, latitude REAL, longitude REAL,
+                      timestamp TEXT);
 """
 LATEST = [
     "SELECT * FROM drones ORDER BY timestamp DESC LIMIT 1",
@@ -93,7 +95,8 @@ class Node:
         if peer:
             words += ["--peer", f"tcp://127.0.0.1:{peer}"]
         self.peer = peer
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening "):
             raise SystemExit(f"{self.name} did not start")
@@ -117,7 +120,8 @@ class Node:
 
 
 def command(*words):
-    return subprocess.run([MYCELIAL, *words], check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run([MYCELIAL, *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def until(what, seconds, condition):
@@ -146,7 +150,8 @@ def fleet(folder, nodes):
         "INSERT INTO drones(drone_id, latitude, longitude, altitude, timestamp)"
         " VALUES (1, 40.7128, -74.0060, 500, '2023-09-11 12:34:56')")
     ms = until("the first row", 20, lambda: by["drone4"].query("SELECT 1 FROM drones"))
-    say(f"drone1 wrote its position with the sqlite3 shell; drone4, five links away, has it ({ms:.0f} ms)")
+    say("drone1 wrote its position with the sqlite3 shell; drone4, five links away, has it "
+        f"({ms:.0f} ms)")
 
     writers = []
     for i, node in enumerate(nodes):
@@ -158,20 +163,24 @@ def fleet(folder, nodes):
     rows = 200 * len(nodes) + 1
     count = "SELECT (SELECT count(*) FROM drones) + (SELECT count(*) FROM humvees)"
     ms = until("telemetry", 30, lambda: all(n.query(count)[0][0] == rows for n in nodes))
-    say(f"all six wrote telemetry at once; every file has all {rows} rows ({ms:.0f} ms after the last write)")
+    say(f"all six wrote telemetry at once; every file has all {rows} rows "
+        f"({ms:.0f} ms after the last write)")
 
     by["drone3"].radio.set_cut(True)  # between drone3 and drone4
     by["drone4"].shell("INSERT INTO battery_status VALUES (4, 17, '2023-09-11 12:40:00')")
     say("drone4 is cut off and writes its battery status")
     threat = time.monotonic()
-    by["drone1"].shell("INSERT INTO threats VALUES ('T-1', 'vehicle', 40.71, -74.01, '2023-09-11 12:41:00')")
+    by["drone1"].shell("INSERT INTO threats VALUES "
+                       "('T-1', 'vehicle', 40.71, -74.01, '2023-09-11 12:41:00')")
     until("the threat", 20, lambda: by["humvee2"].query("SELECT 1 FROM threats"))
-    say(f"a threat seen by drone1 crossed three hops to humvee2 in {(time.monotonic() - threat) * 1000:.0f} ms")
+    say("a threat seen by drone1 crossed three hops to humvee2 in "
+        f"{(time.monotonic() - threat) * 1000:.0f} ms")
 
     humvee = by["humvee1"]
     humvee.process.send_signal(signal.SIGKILL)
     humvee.process.wait()
-    by["humvee2"].shell("INSERT INTO humvees VALUES (2, 40.72, -74.02, 33.5, '2023-09-11 12:45:00')")
+    by["humvee2"].shell("INSERT INTO humvees VALUES "
+                        "(2, 40.72, -74.02, 33.5, '2023-09-11 12:45:00')")
     humvee.shell("UPDATE threats SET kind = 'tank' WHERE threat_id = 'T-1'")
     say("humvee1's process is killed (SIGKILL); its file is written all the same")
     humvee.start(humvee.peer)
@@ -180,7 +189,8 @@ def fleet(folder, nodes):
 
     assert not by["drone1"].query("SELECT 1 FROM battery_status")
     by["drone3"].radio.set_cut(False)
-    ms = until("the battery row", 40, lambda: all(n.query("SELECT 1 FROM battery_status") for n in nodes))
+    ms = until("the battery row", 40,
+               lambda: all(n.query("SELECT 1 FROM battery_status") for n in nodes))
     say(f"the link is healed; drone4's late battery row is everywhere {ms:.0f} ms later")
 
     until("agreement", 40, lambda: len({command("digest", n.path) for n in nodes}) == 1)
@@ -204,7 +214,8 @@ def telemetry(node, table, number):
     db = sqlite3.connect(node.path, timeout=10, isolation_level=None)
     for i in range(200):
         db.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)",
-                   (number, 40.7 + i / 1000, -74.0, 500 + i, f"2023-09-11 12:{35 + i // 60}:{i % 60:02}.{number}"))
+                   (number, 40.7 + i / 1000, -74.0, 500 + i,
+                    f"2023-09-11 12:{35 + i // 60}:{i % 60:02}.{number}"))
     db.close()
 
 

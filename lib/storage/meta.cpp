@@ -29,14 +29,15 @@ CREATE TABLE mycelial_segment(tbl INTEGER, first INTEGER, data BLOB,
 CREATE TABLE mycelial_ident(tbl INTEGER, origin INTEGER, block INTEGER, data BLOB,
                             PRIMARY KEY(tbl, origin, block)) WITHOUT ROWID;
 -- Rows that no rowid table shows: WITHOUT ROWID rows, the dead, the hidden, the parked.
-CREATE TABLE mycelial_row(tbl INTEGER, ident BLOB, status INTEGER, data BLOB, blocker BLOB, at INTEGER,
-                          PRIMARY KEY(tbl, ident)) WITHOUT ROWID;
+CREATE TABLE mycelial_row(tbl INTEGER, ident BLOB, status INTEGER, data BLOB, blocker BLOB,
+                          at INTEGER, PRIMARY KEY(tbl, ident)) WITHOUT ROWID;
 CREATE INDEX mycelial_row_hidden ON mycelial_row(tbl, status) WHERE status > 1;
 -- Unique values that hidden rows claim.
 CREATE TABLE mycelial_claim(tbl INTEGER, idx INTEGER, value BLOB, ident BLOB,
                             PRIMARY KEY(tbl, idx, value, ident)) WITHOUT ROWID;
-CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER, ident BLOB, col TEXT,
-                               kind TEXT, value TEXT, winner TEXT, rule TEXT, at INTEGER);
+CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER, ident BLOB,
+                               col TEXT, kind TEXT, value TEXT, winner TEXT, rule TEXT,
+                               at INTEGER);
 )sql";
 
 }  // namespace

@@ -111,14 +111,34 @@ static void destroyed(void* context) {
   pthread_mutex_unlock(&to->mutex);
 }
 
-static void main_path(void) {
-  mycelial_replica *a = NULL, *b = NULL;
-  mycelial_text *bound = NULL, *digest_a = NULL, *digest_b = NULL, *wrong = NULL;
-  mycelial_tables* tables = NULL;
+static void reports(mycelial_replica* a, mycelial_replica* b) {
   mycelial_status* status = NULL;
   mycelial_conflicts* conflicts = NULL;
+  mycelial_text* wrong = NULL;
   mycelial_counters counters;
   mycelial_conflict conflict;
+  OK(mycelial_get_status(b, &status, &error));
+  CHECK(strlen(mycelial_status_site(status)) == 32);
+  CHECK(strcmp(mycelial_status_last_error(status), "") == 0);
+  CHECK(mycelial_tables_count(mycelial_status_tables(status)) == 1);
+  CHECK(mycelial_status_json(status)[0] == '{');
+  counters.struct_size = sizeof counters;
+  CHECK(mycelial_status_counters(status, &counters) == MYCELIAL_OK);
+  CHECK(counters.sets_held >= 2 && counters.journal_entries == 0);
+  mycelial_status_free(status);
+  OK(mycelial_get_conflicts(b, &conflicts, &error));
+  conflict.struct_size = sizeof conflict;
+  CHECK(mycelial_conflicts_next(conflicts, &conflict) == 0);
+  mycelial_conflicts_free(conflicts);
+  OK(mycelial_check(a, &wrong, &error));
+  CHECK(mycelial_text_size(wrong) == 0);
+  mycelial_text_free(wrong);
+}
+
+static void main_path(void) {
+  mycelial_replica *a = NULL, *b = NULL;
+  mycelial_text *bound = NULL, *digest_a = NULL, *digest_b = NULL;
+  mycelial_tables* tables = NULL;
   mycelial_options options;
   counter changes = {PTHREAD_MUTEX_INITIALIZER, 0, 0, 0};
   counter progress = {PTHREAD_MUTEX_INITIALIZER, 0, 0, 0};
@@ -153,21 +173,7 @@ static void main_path(void) {
   CHECK(strcmp(mycelial_text_data(digest_a), mycelial_text_data(digest_b)) == 0);
 
   OK(mycelial_connect(b, mycelial_text_data(bound), &error));
-  OK(mycelial_get_status(b, &status, &error));
-  CHECK(strlen(mycelial_status_site(status)) == 32);
-  CHECK(strcmp(mycelial_status_last_error(status), "") == 0);
-  CHECK(mycelial_tables_count(mycelial_status_tables(status)) == 1);
-  CHECK(mycelial_status_json(status)[0] == '{');
-  counters.struct_size = sizeof counters;
-  CHECK(mycelial_status_counters(status, &counters) == MYCELIAL_OK);
-  CHECK(counters.sets_held >= 2 && counters.journal_entries == 0);
-  mycelial_status_free(status);
-  OK(mycelial_get_conflicts(b, &conflicts, &error));
-  conflict.struct_size = sizeof conflict;
-  CHECK(mycelial_conflicts_next(conflicts, &conflict) == 0);
-  mycelial_conflicts_free(conflicts);
-  OK(mycelial_check(a, &wrong, &error));
-  CHECK(mycelial_text_size(wrong) == 0);
+  reports(a, b);
 
   OK(mycelial_on_change(b, NULL, NULL, NULL, &error));
   CHECK(changes.destroyed == 1);
@@ -180,7 +186,6 @@ static void main_path(void) {
   mycelial_text_free(bound);
   mycelial_text_free(digest_a);
   mycelial_text_free(digest_b);
-  mycelial_text_free(wrong);
   CHECK(changes.destroyed == 1);
 }
 

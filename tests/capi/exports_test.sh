@@ -6,7 +6,8 @@ set -eu
 library=$1
 header=$2/include/mycelial.h
 wanted=$(grep -o '\bmycelial_[a-z_]*(' "$header" | tr -d '(' | sort -u)
-given=$(nm -D --defined-only "$library" | awk '{print $3}' | sed 's/@.*//' | grep '^mycelial_' | sort -u)
+given=$(nm -D --defined-only "$library" | awk '{print $3}' | sed 's/@.*//' |
+  grep '^mycelial_' | sort -u)
 if [ "$wanted" != "$given" ]; then
   echo "declared:" $wanted
   echo "exported:" $given

@@ -18,7 +18,8 @@ ITEMS = "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE log(
 def schema_of(path):
     db = sqlite3.connect(path)
     try:
-        rows = db.execute("SELECT type, name, sql FROM sqlite_schema WHERE name <> 'sqlite_sequence'"
+        rows = db.execute("SELECT type, name, sql FROM sqlite_schema "
+                          "WHERE name <> 'sqlite_sequence'"
                           " ORDER BY name").fetchall()
         return rows, db.execute("PRAGMA journal_mode").fetchone()
     finally:
@@ -48,7 +49,8 @@ class Cli(unittest.TestCase):
         return done.stderr
 
     def test_untrack_leaves_the_database_as_it_was_found(self):
-        db = self.folder.database("a", ITEMS + "INSERT INTO log VALUES(1, 2); INSERT INTO item VALUES(1, 'x')")
+        db = self.folder.database(
+            "a", ITEMS + "INSERT INTO log VALUES(1, 2); INSERT INTO item VALUES(1, 'x')")
         before = schema_of(db.path)
         good("track", db.path, "--all")
         self.assertNotEqual(schema_of(db.path), before)
@@ -66,7 +68,8 @@ class Cli(unittest.TestCase):
         b.script("UPDATE item SET name = 'SEVEN'; INSERT INTO log VALUES(1.5, x'00ff')")
         until("the way back", lambda: a.digest() == b.digest())
         self.assertEqual(a.sql("SELECT name FROM item"), [("SEVEN",)])
-        until("agreement", lambda: all(p["in_sync"] for p in json.loads(good("status", a.path, "--json"))["peers"]))
+        until("agreement", lambda: all(
+            p["in_sync"] for p in json.loads(good("status", a.path, "--json"))["peers"]))
         status = json.loads(good("status", a.path, "--json"))
         self.assertEqual(sorted(status["tables"]), ["item", "log"])
         self.assertTrue(status["peers"][0]["connected"])
@@ -99,7 +102,8 @@ class Cli(unittest.TestCase):
             out.write("this is not a database, only some text in a file " * 100)
         self.assertIn("not a database", self.fails(1, "digest", text))
         self.assertIn("nothing_here", self.fails(1, "track", a.path, "nothing_here"))
-        a.script("CREATE VIEW v AS SELECT 1; CREATE TABLE p(a); CREATE UNIQUE INDEX i ON p(a) WHERE a > 1")
+        a.script("CREATE VIEW v AS SELECT 1; CREATE TABLE p(a);"
+                 "CREATE UNIQUE INDEX i ON p(a) WHERE a > 1")
         self.assertIn("view", self.fails(1, "track", a.path, "v"))
         self.assertIn("WHERE", self.fails(1, "track", a.path, "p"))
         self.fails(2, "track", a.path)
@@ -113,15 +117,18 @@ class Cli(unittest.TestCase):
 
     def test_a_file_is_served_once(self):
         a = self.tracked("a").serve()
-        self.assertIn(str(a.process.pid), self.fails(1, "serve", a.path, "--listen", "tcp://127.0.0.1:0"))
+        self.assertIn(str(a.process.pid),
+                      self.fails(1, "serve", a.path, "--listen", "tcp://127.0.0.1:0"))
 
     def test_addresses_that_do_not_work(self):
         a, b = self.tracked("a").serve(), self.tracked("b")
-        self.assertIn(str(a.port), self.fails(1, "serve", b.path, "--listen", f"tcp://127.0.0.1:{a.port}"))
+        self.assertIn(str(a.port),
+                      self.fails(1, "serve", b.path, "--listen", f"tcp://127.0.0.1:{a.port}"))
         free = socket.create_server(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        self.assertIn(str(port), self.fails(1, "sync", b.path, f"tcp://127.0.0.1:{port}", "--timeout", "2"))
+        self.assertIn(str(port), self.fails(1, "sync", b.path, f"tcp://127.0.0.1:{port}",
+                                            "--timeout", "2"))
         self.fails(1, "serve", b.path, "--listen", "tcp:/nonsense")
 
     def test_garbage_harms_nothing(self):
@@ -146,7 +153,8 @@ class Cli(unittest.TestCase):
         for db in (a, b, a, b):
             good("sync", db.path, f"tcp://127.0.0.1:{c.port}")
         self.assertEqual({a.digest(), b.digest()}, {c.digest()})
-        self.assertEqual(sorted(c.sql("SELECT a FROM log")), [("a",), ("b",), ("before",), ("pending",)])
+        self.assertEqual(sorted(c.sql("SELECT a FROM log")),
+                         [("a",), ("b",), ("before",), ("pending",)])
         self.assertNotEqual(json.loads(good("status", a.path, "--json"))["site"],
                             json.loads(good("status", b.path, "--json"))["site"])
 
@@ -167,7 +175,8 @@ class Cli(unittest.TestCase):
 
     def test_a_column_that_one_side_lacks_waits_there(self):
         a, b = self.pair()
-        a.script("ALTER TABLE item ADD COLUMN extra TEXT DEFAULT 'd'; INSERT INTO item VALUES(1, 'x', 'new')")
+        a.script("ALTER TABLE item ADD COLUMN extra TEXT DEFAULT 'd';"
+                 "INSERT INTO item VALUES(1, 'x', 'new')")
         until("the row", lambda: b.sql("SELECT * FROM item") == [(1, "x")])
         b.script("INSERT INTO item VALUES(2, 'y')")
         until("the default", lambda: (2, "y", "d") in a.sql("SELECT * FROM item"))
@@ -180,7 +189,8 @@ class Cli(unittest.TestCase):
         a.script("CREATE TABLE extra(k TEXT PRIMARY KEY, v)")
         good("track", a.path, "extra")
         a.script("INSERT INTO extra VALUES('k', 1), ('l', 2)")
-        until("parked rows", lambda: json.loads(good("status", b.path, "--json"))["parked_rows"] == 2)
+        until("parked rows",
+              lambda: json.loads(good("status", b.path, "--json"))["parked_rows"] == 2)
         self.assertIn("parked", good("conflicts", b.path))
         b.script("CREATE TABLE extra(k TEXT PRIMARY KEY, v)")
         good("track", b.path, "extra")
@@ -188,7 +198,8 @@ class Cli(unittest.TestCase):
         until("equal digests", lambda: a.digest() == b.digest())
 
     def test_rows_found_at_track_are_not_doubled(self):
-        image = ITEMS + "INSERT INTO log VALUES(1, 1), (1, 1), (2, 2); INSERT INTO item VALUES(5, 'five')"
+        image = ITEMS + ("INSERT INTO log VALUES(1, 1), (1, 1), (2, 2);"
+                         "INSERT INTO item VALUES(5, 'five')")
         a, b, empty = self.tracked("a", image), self.tracked("b", image), self.tracked("c")
         a.serve()
         for db in (b, empty, b):
@@ -203,7 +214,8 @@ class Cli(unittest.TestCase):
         time.sleep(1)
         before = os.stat(a.path + "-wal").st_mtime_ns, os.stat(a.path).st_mtime_ns
         time.sleep(2)
-        self.assertEqual((os.stat(a.path + "-wal").st_mtime_ns, os.stat(a.path).st_mtime_ns), before)
+        self.assertEqual((os.stat(a.path + "-wal").st_mtime_ns, os.stat(a.path).st_mtime_ns),
+                         before)
 
 
 if __name__ == "__main__":

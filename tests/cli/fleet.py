@@ -13,13 +13,15 @@ MYCELIAL = os.environ["MYCELIAL"]
 
 
 def run(*words, timeout=60):
-    return subprocess.run([MYCELIAL, *words], capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run([MYCELIAL, *words], capture_output=True, text=True, timeout=timeout,
+                          check=False)
 
 
 def good(*words, timeout=60):
     done = run(*words, timeout=timeout)
     if done.returncode != 0:
-        raise AssertionError(f"mycelial {' '.join(words)}: {done.returncode} {done.stdout}{done.stderr}")
+        raise AssertionError(
+            f"mycelial {' '.join(words)}: {done.returncode} {done.stdout}{done.stderr}")
     return done.stdout.strip()
 
 
@@ -64,7 +66,8 @@ class Database:
         words = [MYCELIAL, "serve", self.path, "--listen", f"tcp://127.0.0.1:{self.port}"]
         for peer in self.peers:
             words += ["--peer", f"tcp://127.0.0.1:{peer}"]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening "):
             raise AssertionError("serve: " + self.process.stderr.read())

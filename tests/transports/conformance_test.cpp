@@ -31,9 +31,13 @@ TEST(Conformance, TcpV4) {
 }
 
 TEST(Conformance, TcpV6) {
-  if (!net::have_ipv6()) GTEST_SKIP() << "this machine has no IPv6 loopback";
-  EXPECT_EQ(check_transport({.make = make_quick_tcp, .listen_endpoint = "tcp://[::1]:0"}),
-            Violations{});
+  const Violations found =
+      check_transport({.make = make_quick_tcp, .listen_endpoint = "tcp://[::1]:0"});
+  if (net::have_ipv6()) {
+    EXPECT_EQ(found, Violations{});
+  } else {  // Nothing to listen at: the kit says so, as it would of any endpoint that is not there.
+    EXPECT_FALSE(found.empty());
+  }
 }
 
 TEST(Conformance, TcpName) {

@@ -56,7 +56,8 @@ class OneSqlite(FilesTest):
         with tempfile.TemporaryDirectory() as folder:
             copy = pathlib.Path(folder) / "libother_sqlite.so"
             # Under another name, or the loader would hand out the copy that is there already.
-            renamed = pathlib.Path(original).read_bytes().replace(b"libsqlite3.so", b"libsqlite4.so")
+            renamed = pathlib.Path(original).read_bytes().replace(b"libsqlite3.so",
+                                                                  b"libsqlite4.so")
             copy.write_bytes(renamed)
             script = (
                 "import ctypes, sys, mycelial, mycelial._ffi\n"
