@@ -58,9 +58,12 @@ void Meta::create(Connection& db) {
     }
     return;
   }
+  const bool had_sequence =
+      db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") != 0;
   db.exec(kTables);
   create_capture_tables(db);
-  db.exec(fmt::format("INSERT INTO mycelial_meta VALUES('format', {})", kFileFormat));
+  db.exec(fmt::format("INSERT INTO mycelial_meta VALUES('format', {}), ('made_sequence', {})",
+                      kFileFormat, had_sequence ? 0 : 1));
 }
 
 void Meta::reload() {

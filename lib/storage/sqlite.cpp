@@ -2,8 +2,12 @@
 #include "storage/sqlite.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
 #include <new>
 #include <utility>
 
@@ -30,16 +34,42 @@ Errc code_of(int extended) {
   }
 }
 
+/// What a person can do something about, without the statement that hit it; empty: nothing known.
+const char* in_words(int extended) {
+  switch (extended & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "the database is locked by another connection";
+    case SQLITE_READONLY:
+      return "cannot be written by this user; mycelial keeps its bookkeeping in the file: make the "
+             "file and its folder writable";
+    case SQLITE_FULL:
+      return "the disk is full; make room, syncing goes on by itself";
+    case SQLITE_NOTADB:
+      return "not a database (or it is encrypted)";
+    default:
+      return "";
+  }
+}
+
+std::string describe(sqlite3* db, int extended, std::string_view doing) {
+  const std::string known = in_words(extended);
+  if (!known.empty()) return known;
+  const int system = db && (extended & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
+  if (system != 0) return fmt::format("{}: {}", sqlite3_errmsg(db), std::strerror(system));
+  return fmt::format("{} ({})", db ? sqlite3_errmsg(db) : sqlite3_errstr(extended), doing);
+}
+
 [[noreturn]] void fail(sqlite3* db, int rc, std::string_view doing) {
   const int extended = db ? sqlite3_extended_errcode(db) : rc;
-  throw SqliteError(extended ? extended : rc,
-                    fmt::format("{} ({})", db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), doing));
+  throw SqliteError(extended ? extended : rc, describe(db, extended ? extended : rc, doing));
 }
 
 }  // namespace
 
 SqliteError::SqliteError(int extended, const std::string& message)
     : StorageError(code_of(extended), message), extended_(extended) {}
+SqliteError::SqliteError(int extended) : SqliteError(extended, in_words(extended)) {}
 
 Status guard(const std::function<void()>& f) noexcept {
   try {
@@ -108,8 +138,7 @@ bool Statement::step() {
   if (rc == SQLITE_DONE) return false;
   sqlite3* db = sqlite3_db_handle(handle_);
   const int extended = sqlite3_extended_errcode(db);
-  const SqliteError error(extended,
-                          fmt::format("{} ({})", sqlite3_errmsg(db), sqlite3_sql(handle_)));
+  const SqliteError error(extended, describe(db, extended, sqlite3_sql(handle_)));
   sqlite3_reset(handle_);
   throw error;
 }
@@ -153,11 +182,25 @@ core::Value Statement::value(int i) const {
   }
 }
 
+namespace {
+
+/// SQLite says "unable to open database file" to all of these.
+std::string why_not_opened(const std::string& path, int rc) {
+  std::error_code error;
+  const auto found = std::filesystem::status(path, error);
+  if (found.type() == std::filesystem::file_type::not_found) return "there is no such file";
+  if (error) return error.message();
+  if (found.type() == std::filesystem::file_type::directory) return "it is a directory";
+  if (::access(path.c_str(), R_OK) != 0) return std::strerror(errno);
+  return sqlite3_errstr(rc);
+}
+
+}  // namespace
+
 Connection::Connection(const std::string& path, int flags) {
   const int rc = sqlite3_open_v2(path.c_str(), &handle_, flags | SQLITE_OPEN_EXRESCODE, nullptr);
   if (rc != SQLITE_OK) {
-    const std::string message = fmt::format("cannot open {}: {}", path,
-                                            handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(rc));
+    const std::string message = fmt::format("cannot open {}: {}", path, why_not_opened(path, rc));
     sqlite3_close(std::exchange(handle_, nullptr));
     throw SqliteError(rc, message);
   }

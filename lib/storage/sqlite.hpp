@@ -30,6 +30,7 @@ class StorageError : public std::runtime_error {
 class SqliteError : public StorageError {
  public:
   SqliteError(int extended, const std::string& message);
+  explicit SqliteError(int extended);
   int extended() const { return extended_; }
   int primary() const { return extended_ & 0xff; }
 

@@ -4,6 +4,17 @@
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
+namespace {
+
+/// Failures of the file name it.
+Status naming(const std::string& path, const Status& status) {
+  const bool of_file = status.code() == Errc::busy || status.code() == Errc::io ||
+                       status.code() == Errc::corrupt || status.code() == Errc::version;
+  if (!of_file || status.message().find(path) != std::string_view::npos) return status;
+  return {status.code(), fmt::format("{}: {}", path, status.message())};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path, const StoreOptions& options) {
   std::unique_ptr<StoreImpl> store;
@@ -11,7 +22,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, const StoreO
     store = std::make_unique<StoreImpl>(path, options);
     store->start();
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) return naming(path, status);
   return std::unique_ptr<Store>(std::move(store));
 }
 
@@ -29,11 +40,8 @@ StoreImpl::~StoreImpl() = default;
 void StoreImpl::start() {
   sqlite3_busy_timeout(db_.handle(), static_cast<int>(options_.busy_timeout_ms));
   db_.exec("PRAGMA schema_version");  // "file is not a database" comes out here
-  if (sqlite3_db_readonly(db_.handle(), "main") == 1) {
-    throw StorageError(Errc::io,
-                       fmt::format("{} is read-only; mycelial keeps its bookkeeping in the "
-                                   "file and needs to write it",
-                                   path_));
+  if (options_.exclusive && sqlite3_db_readonly(db_.handle(), "main") == 1) {
+    throw SqliteError(SQLITE_READONLY);
   }
   db_.exec(options_.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
   db_.exec(
@@ -57,35 +65,35 @@ void StoreImpl::start() {
 
 /// One write transaction. What `work` throws rolls everything back, caches included.
 Status StoreImpl::write(const std::function<void()>& work) {
-  return guard([&] {
-    try {
-      Transaction transaction(db_);
-      Meta::create(db_);
-      refresh(true);
-      check_identity();
-      work();
-      segments_->flush();
-      if (sealed_now_) renew_nonce();
-      meta_.save_clock();
-      transaction.commit();
-      sealed_now_ = false;
-    } catch (...) {
-      sealed_now_ = false;
-      cache_version_ = -1;
-      schema_version_ = -1;
-      if (segments_) segments_->discard();
-      throw;
-    }
-  });
+  return naming(path_, guard([&] {
+                  try {
+                    Transaction transaction(db_);
+                    Meta::create(db_);
+                    refresh(true);
+                    check_identity();
+                    work();
+                    segments_->flush();
+                    if (sealed_now_) renew_nonce();
+                    meta_.save_clock();
+                    transaction.commit();
+                    sealed_now_ = false;
+                  } catch (...) {
+                    sealed_now_ = false;
+                    cache_version_ = -1;
+                    schema_version_ = -1;
+                    if (segments_) segments_->discard();
+                    throw;
+                  }
+                }));
 }
 
 Status StoreImpl::read_only(const std::function<void()>& work) {
-  return guard([&] {
-    Transaction transaction(db_, "BEGIN");
-    if (Meta::exists(db_)) refresh(false);
-    work();
-    transaction.commit();
-  });
+  return naming(path_, guard([&] {
+                  Transaction transaction(db_, "BEGIN");
+                  if (Meta::exists(db_)) refresh(false);
+                  work();
+                  transaction.commit();
+                }));
 }
 
 /// Drops caches when another connection may have changed what they hold.
@@ -163,7 +171,7 @@ Result<std::uint64_t> StoreImpl::journal_entries(std::uint64_t limit) {
     count = static_cast<std::uint64_t>(db_.integer(
         fmt::format("SELECT count(*) FROM (SELECT 1 FROM mycelial_journal LIMIT {})", limit)));
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) return naming(path_, status);
   return count;
 }
 

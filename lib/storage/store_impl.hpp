@@ -112,6 +112,7 @@ class StoreImpl final : public Store {
   void reveal_columns(TableIo& io);
   void untrack_one(std::string name);
   TableIo* table(std::uint32_t id);
+  TableIo* tracked_here(const std::string& name);
   std::uint32_t table_id(const std::string& name);  ///< Allocates one for a table unknown here.
   std::uint32_t column_id(std::uint32_t table, const std::string& name);
 

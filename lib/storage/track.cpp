@@ -88,7 +88,10 @@ Status StoreImpl::track(const std::string& name) {
     return {absent ? Errc::not_found : Errc::schema,
             absent ? fmt::format("{} in {}", why, path_) : why};
   }
-  const Status status = write([&] { track_one(name); });
+  bool known = false;
+  Status status = read_only([&] { known = Meta::exists(db_) && tracked_here(name); });
+  if (!status.ok() || known) return status;
+  status = write([&] { track_one(name); });
   if (status.ok()) enable_wal();
   return status;
 }
@@ -105,12 +108,21 @@ void StoreImpl::enable_wal() {
 
 Result<std::vector<TrackedTable>> StoreImpl::track_all() {
   std::vector<TrackedTable> out;
-  const Status status = write([&] {
+  const auto look = [&] {
     out.clear();
     for (const auto& name : ordinary_tables(db_)) {
       const auto why = refusal(db_, name);
-      if (why.empty()) track_one(name);
       out.push_back({name, why.empty(), why});
+    }
+  };
+  const auto is_tracked = [](const TrackedTable& t) { return t.tracked; };
+  Status status = read_only(look);
+  if (!status.ok()) return status;
+  if (std::none_of(out.begin(), out.end(), is_tracked)) return out;  // the file stays untouched
+  status = write([&] {
+    look();
+    for (const auto& t : out) {
+      if (t.tracked) track_one(t.name);
     }
   });
   if (!status.ok()) return status;
@@ -118,11 +130,15 @@ Result<std::vector<TrackedTable>> StoreImpl::track_all() {
   return out;
 }
 
+TableIo* StoreImpl::tracked_here(const std::string& name) {
+  for (const auto& [id, io] : tables_) {
+    if (sqlite3_stricmp(io->info().name.c_str(), name.c_str()) == 0) return io.get();
+  }
+  return nullptr;
+}
+
 void StoreImpl::track_one(const std::string& name) {
-  const auto known = std::find_if(tables_.begin(), tables_.end(), [&](const auto& t) {
-    return sqlite3_stricmp(t.second->info().name.c_str(), name.c_str()) == 0;
-  });
-  if (known != tables_.end()) return;
+  if (tracked_here(name)) return;
   seal_journal();
   const auto id = arm(db_, name).id;
   load_tables();
@@ -216,15 +232,17 @@ void StoreImpl::reveal_columns(TableIo& io) {
 }
 
 Status StoreImpl::untrack(const std::string& name) {
+  const Status unknown(Errc::not_found, fmt::format("{} is not tracked in {}", name, path_));
+  bool any = false;
+  if (Status s = read_only([&] { any = Meta::exists(db_); }); !s.ok() || !any) {
+    return s.ok() ? unknown : s;
+  }
   return write([&] {
-    const auto it = std::find_if(tables_.begin(), tables_.end(), [&](const auto& t) {
-      return sqlite3_stricmp(t.second->info().name.c_str(), name.c_str()) == 0;
-    });
-    if (it == tables_.end()) {
-      throw StorageError(Errc::not_found, fmt::format("{} is not tracked in {}", name, path_));
-    }
+    const TableIo* const io = tracked_here(name);
+    if (!io) throw StorageError(unknown.code(), std::string(unknown.message()));
+    const std::string spelled = io->info().name;
     seal_journal();
-    untrack_one(it->second->info().name);
+    untrack_one(spelled);
   });
 }
 
@@ -242,15 +260,36 @@ void StoreImpl::untrack_one(std::string name) {
   schema_version_ = db_.integer("PRAGMA schema_version");
 }
 
+namespace {
+
+/// SQLite makes sqlite_sequence for the first AUTOINCREMENT table (ours) and never drops it, nor
+/// lets others: under another name it can go.
+void forget_sequence(Connection& db) {
+  if (db.integer("SELECT count(*) FROM sqlite_sequence") != 0) return;
+  if (db.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND sql LIKE "
+                 "'%AUTOINCREMENT%'") != 0) {
+    return;
+  }
+  db.exec(
+      "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET name = 'mycelial_sequence', tbl_name "
+      "= 'mycelial_sequence', sql = 'CREATE TABLE mycelial_sequence(name, seq)' WHERE name = "
+      "'sqlite_sequence'; PRAGMA writable_schema = RESET; DROP TABLE IF EXISTS mycelial_sequence");
+}
+
+}  // namespace
+
 Status StoreImpl::untrack_all() {
-  if (!Meta::exists(db_)) return {};
+  bool any = false;
+  if (Status s = read_only([&] { any = Meta::exists(db_); }); !s.ok() || !any) return s;
   std::string mode;
+  bool drop_sequence = false;
   Status status = write([&] {
     while (!tables_.empty()) {
       const std::string name = tables_.begin()->second->info().name;
       untrack_one(name);
     }
     mode = meta_.get("journal_mode");
+    drop_sequence = meta_.get_integer("made_sequence") != 0;
   });
   if (!status.ok()) return status;
   status = guard([&] {
@@ -262,7 +301,7 @@ Status StoreImpl::untrack_all() {
                              "context", "stream", "meta"}) {
       db_.exec(fmt::format("DROP TABLE IF EXISTS mycelial_{}", name));
     }
-    // sqlite_sequence was ours if nothing else uses it; SQLite keeps the empty table.
+    if (drop_sequence) forget_sequence(db_);
     transaction.commit();
     cache_version_ = schema_version_ = -1;
     if (!mode.empty() && mode != "wal") db_.exec("PRAGMA journal_mode = " + mode);

@@ -26,6 +26,8 @@ Arguments parse(int argc, char** argv) {
       a.json = true;
     } else if (word == "--help" || word == "-h") {
       a.help = true;
+    } else if (word == "--version") {
+      a.version = true;
     } else if (word == "--listen") {
       a.listen.push_back(value("an address such as tcp://0.0.0.0:4100"));
     } else if (word == "--peer") {
@@ -48,7 +50,9 @@ Arguments parse(int argc, char** argv) {
 
 int fail(const Status& status) {
   std::fprintf(stderr, "mycelial: %s\n", std::string(status.message()).c_str());
-  return kFailed;
+  const bool wrong_call =
+      status.code() == Errc::invalid_argument || status.code() == Errc::unsupported;
+  return wrong_call ? kUsage : kFailed;
 }
 
 int usage_error(const std::string& message) {

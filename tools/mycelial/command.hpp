@@ -17,7 +17,7 @@ enum ExitCode { kGood = 0, kFailed = 1, kUsage = 2 };
 struct Arguments {
   std::vector<std::string> plain;
   std::vector<std::string> listen, peers;
-  bool all = false, json = false, help = false;
+  bool all = false, json = false, help = false, version = false;
   std::uint32_t timeout_ms = 60'000;
   std::string error;  ///< Not empty: a usage error.
 };
@@ -34,7 +34,7 @@ int conflicts(const Arguments& a);
 int check(const Arguments& a);
 int seal(const Arguments& a);
 
-/// Prints "mycelial: message" to stderr; gives kFailed.
+/// Prints "mycelial: message" to stderr; gives kFailed, or kUsage if the command line is to blame.
 int fail(const Status& status);
 int usage_error(const std::string& message);
 /// Null and an exit code if the file cannot be opened.

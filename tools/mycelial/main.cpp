@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <cstdio>
-#include <cstring>
+#include <string>
 
 #include "tools/mycelial/command.hpp"
 
@@ -37,31 +37,45 @@ void help(std::FILE* out) {
   std::fputs("\nExit codes: 0 good, 1 failed, 2 usage.\n", out);
 }
 
+int help(const Command& c) {
+  std::printf("mycelial %s %s\n    %s\n", c.name, c.words, c.help);
+  return kGood;
+}
+
+int version() {
+  std::puts("mycelial " MYCELIAL_VERSION);
+  return kGood;
+}
+
+const Command* find(const std::string& name) {
+  for (const auto& c : kCommands) {
+    if (name == c.name) return &c;
+  }
+  return nullptr;
+}
+
 int run(int argc, char** argv) {
   if (argc < 2) {
     help(stderr);
     return kUsage;
   }
-  const char* name = argv[1];
-  if (!std::strcmp(name, "--help") || !std::strcmp(name, "-h") || !std::strcmp(name, "help")) {
+  const std::string name = argv[1];
+  const Command* command = find(name);
+  if (name == "help" && argc == 3) {
+    command = find(argv[2]);
+    return command ? help(*command) : usage_error(std::string("unknown command ") + argv[2]);
+  }
+  if (name == "--help" || name == "-h" || name == "help") {
     help(stdout);
     return kGood;
   }
-  if (!std::strcmp(name, "--version")) {
-    std::puts("mycelial " MYCELIAL_VERSION);
-    return kGood;
-  }
-  for (const auto& c : kCommands) {
-    if (std::strcmp(name, c.name) != 0) continue;
-    const Arguments a = parse(argc - 2, argv + 2);
-    if (!a.error.empty()) return usage_error(a.error);
-    if (a.help) {
-      std::printf("mycelial %s %s\n    %s\n", c.name, c.words, c.help);
-      return kGood;
-    }
-    return c.run(a);
-  }
-  return usage_error(std::string("unknown command ") + name);
+  if (name == "--version") return version();
+  if (!command) return usage_error("unknown command " + name);
+  const Arguments a = parse(argc - 2, argv + 2);
+  if (a.help) return help(*command);
+  if (a.version) return version();
+  if (!a.error.empty()) return usage_error(a.error);
+  return command->run(a);
 }
 
 }  // namespace
@@ -69,5 +83,6 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a quota is an error like a full disk, not the end
   return mycelial::cli::run(argc, argv);
 }

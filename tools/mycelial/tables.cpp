@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // mycelial track, untrack, seal.
+#include <algorithm>
 #include <cstdio>
 
 #include "tools/mycelial/command.hpp"
@@ -7,14 +8,18 @@
 namespace mycelial::cli {
 namespace {
 
-bool right_words(const Arguments& a) {
-  return a.all ? a.plain.size() == 1 : a.plain.size() >= 2;
+/// Empty: the words make sense.
+std::string wrong_words(const Arguments& a, const std::string& name) {
+  if (a.all && a.plain.size() > 1) return name + " takes tables or --all, not both";
+  if (a.plain.empty()) return name + " needs a database";
+  if (!a.all && a.plain.size() == 1) return name + " needs tables, or --all";
+  return {};
 }
 
 }  // namespace
 
 int track(const Arguments& a) {
-  if (!right_words(a)) return usage_error("track needs a database and tables, or --all");
+  if (const auto why = wrong_words(a, "track"); !why.empty()) return usage_error(why);
   int code = kGood;
   const auto replica = open(a.plain[0], false, &code);
   if (!replica) return code;
@@ -30,7 +35,8 @@ int track(const Arguments& a) {
     }
     if (tables->empty())
       return fail({Errc::not_found, a.plain[0] + " has no tables; create them first"});
-    return kGood;
+    const bool any = std::any_of(tables->begin(), tables->end(), [](auto& t) { return t.tracked; });
+    return any ? kGood : fail({Errc::schema, a.plain[0] + " has no table that can be tracked"});
   }
   for (std::size_t i = 1; i < a.plain.size(); ++i) {
     const Status status = replica->track(a.plain[i]);
@@ -44,7 +50,7 @@ int track(const Arguments& a) {
 }
 
 int untrack(const Arguments& a) {
-  if (!right_words(a)) return usage_error("untrack needs a database and tables, or --all");
+  if (const auto why = wrong_words(a, "untrack"); !why.empty()) return usage_error(why);
   int code = kGood;
   const auto replica = open(a.plain[0], false, &code);
   if (!replica) return code;
