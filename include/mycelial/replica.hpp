@@ -29,6 +29,9 @@ struct ReplicaOptions {
   bool exclusive = true;
   /// Change sets kept for peers that are behind; beyond it they get a cut. 0: max(16 MiB, 5 %).
   std::uint64_t tail_bytes_max = 0;
+  /// Told in words when a peer comes or goes, and when work fails or goes on again. Runs on the
+  /// executor; must not call into the replica. Empty: nobody listens.
+  std::function<void(const std::string& line)> log;
 };
 
 struct TrackedTable {

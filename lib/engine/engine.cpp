@@ -38,6 +38,8 @@ Engine::Engine(Setup setup, std::unique_ptr<storage::Store> store)
     : setup_(std::move(setup)),
       strand_(std::make_shared<Strand>(*setup_.options.environment.executor)),
       numbers_(std::make_shared<std::atomic<core::LinkNumber>>(0)),
+      log_(setup_.options.log),
+      faults_(log_),
       store_(std::move(store)),
       links_(*setup_.options.environment.entropy, faults_),
       depot_(*store_, *setup_.options.environment.clock, faults_),
@@ -56,7 +58,7 @@ void Engine::start() {
   } while (session_ == 0);
   exchange_ = std::make_unique<core::Exchange>(depot_, links_, session_);
   acceptor_ = std::make_unique<Acceptor>(weak_from_this(), strand_, numbers_, 0);
-  if (setup_.publish_peers) remove_peers(setup_.path);
+  if (setup_.publish_peers) remove_serving(setup_.path);
   const auto self = weak_from_this();
   if (setup_.options.watch) {
     watcher_ = std::make_unique<runtime::WalWatcher>();
@@ -163,13 +165,14 @@ Result<ReplicaStatus> Engine::status() {
   if (Status status = usable(); !status.ok()) return status;
   auto out = store_->status();
   if (!out.ok()) return out;
-  if (exchange_) {
-    out->peers = peers_.list(links_, exchange_->peers());
-  } else {
-    out->peers = read_peers(setup_.path);
+  Serving serving = exchange_ ? describe_serving() : read_serving(setup_.path);
+  out->peers = std::move(serving.peers);
+  out->last_error = std::move(serving.last_error);
+  for (std::string& note : serving.notes) {
+    if (std::find(out->notes.begin(), out->notes.end(), note) == out->notes.end()) {
+      out->notes.push_back(std::move(note));
+    }
   }
-  out->last_error = faults_.last_error();
-  out->notes.insert(out->notes.end(), faults_.notes().begin(), faults_.notes().end());
   return out;
 }
 
@@ -219,7 +222,7 @@ void Engine::shut_down() {
   syncs_.clear();
   exchange_ = nullptr;
   on_change_ = nullptr;
-  if (setup_.publish_peers && setup_.options.exclusive) remove_peers(setup_.path);
+  if (setup_.publish_peers && setup_.options.exclusive) remove_serving(setup_.path);
   store_ = nullptr;
 }
 

@@ -91,6 +91,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   // engine_links.cpp
   void receive(core::LinkNumber number, LinkState& link, std::string_view bytes);
   void refuse(core::LinkNumber number, const Status& reason);
+  void log_peer(const NewLink& link, const std::string& state);
   void drop_links(const std::string& why);
 
   // engine_loop.cpp
@@ -102,6 +103,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   void on_timer();
   void retry_apply();
   void arm();
+  Serving describe_serving() const;
   void publish_peers_if_due();
 
   // engine_sync.cpp
@@ -118,6 +120,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   const Setup setup_;
   const std::shared_ptr<Strand> strand_;
   const std::shared_ptr<std::atomic<core::LinkNumber>> numbers_;
+  Log log_;
   Faults faults_;
   std::unique_ptr<storage::Store> store_;  // null once closed
   Links links_;

@@ -24,6 +24,7 @@ void Engine::link_up(NewLink link) {
       (void)seal_now();
     }
     LinkState& state = links_.add(std::move(link));
+    log_peer(state.about, "connected");
     schedule_.set_links(true);
     exchange_->link_up(state.about.number, state.caps, now());
     bind_syncs(state);
@@ -46,7 +47,7 @@ void Engine::receive(core::LinkNumber number, LinkState& link, std::string_view 
                   Status(Errc::invalid_argument, "this link leads back to where it begins"));
   }
   if (const auto* bye = std::get_if<core::ByeMessage>(&message->body)) {
-    link.fault = bye->reason == kClosing ? bye->reason : "the peer said: " + bye->reason;
+    link.fault = bye->reason == kClosing ? "the peer has stopped" : "the peer said: " + bye->reason;
     link.fault_code = bye->reason == kClosing ? Errc::closed : Errc::io;
   }
   exchange_->receive(number, *message, now());
@@ -74,6 +75,8 @@ void Engine::link_closed(core::LinkNumber number, const Status& reason) {
     exchange_->link_down(number, now());
     peers_.left(*link, reason);
     const LinkState last = *link;
+    log_peer(last.about,
+             "gone: " + (last.fault.empty() ? std::string(reason.message()) : last.fault));
     links_.erase(number);
     schedule_.set_links(links_.open() > 0);
     unbind_syncs(number, last, reason);
@@ -82,7 +85,9 @@ void Engine::link_closed(core::LinkNumber number, const Status& reason) {
 
 void Engine::dial_failed(const std::string& endpoint, DialTag tag, const Status& reason) {
   input([&] {
-    if (tag == 0) peers_.dial_failed(endpoint, std::string(reason.message()));
+    if (tag == 0 && peers_.dial_failed(endpoint, std::string(reason.message()))) {
+      log_.state(endpoint, "not reached: " + std::string(reason.message()));
+    }
     for (SyncJob& job : syncs_) {
       const bool meant = tag != 0 ? job.tag == tag : !job.owns_link() && job.endpoint == endpoint;
       if (!meant || job.ending) continue;
@@ -90,6 +95,12 @@ void Engine::dial_failed(const std::string& endpoint, DialTag tag, const Status&
       if (!job.was_up) end_sync(job, reason);
     }
   });
+}
+
+/// Peers that come to us are many, each from a port of its own: nothing is remembered of them.
+void Engine::log_peer(const NewLink& link, const std::string& state) {
+  if (link.dialed) return log_.state(link.endpoint, state);
+  log_.say(link.endpoint + " " + state);
 }
 
 void Engine::drop_links(const std::string& why) {

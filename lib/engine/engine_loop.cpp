@@ -96,14 +96,19 @@ void Engine::after_input() {
   arm();
 }
 
+Serving Engine::describe_serving() const {
+  return {peers_.list(links_, exchange_->peers()), faults_.last_error(), faults_.notes()};
+}
+
 void Engine::publish_peers_if_due() {
   if (now() < publish_at_) return;
   publish_at_ = kNever;
-  const auto peers = peers_.list(links_, exchange_->peers());
-  std::string text = peers.empty() && published_.empty() ? std::string() : format_peers(peers);
+  const Serving serving = describe_serving();
+  const bool nothing = serving.peers.empty() && serving.last_error.empty() && serving.notes.empty();
+  std::string text = nothing && published_.empty() ? std::string() : format_serving(serving);
   if (text == published_) return;
   published_at_ = now();
-  const Status status = write_peers(setup_.path, text);
+  const Status status = write_serving(setup_.path, text);
   faults_.outcome("writing the list of peers", status);
   if (status.ok()) published_ = std::move(text);
 }
@@ -115,7 +120,8 @@ void Engine::arm() {
   if (!links_.all().empty()) next = std::min(next, exchange_->next_tick());
   for (const SyncJob& job : syncs_) next = std::min(next, sync_due(job));
   // Nobody is waiting for the list: it goes with whatever comes next, at the latest with a look.
-  if (links_.open() > 0 || !published_.empty()) next = std::min(next, publish_at_);
+  const bool told = links_.open() > 0 || !published_.empty() || !faults_.last_error().empty();
+  if (told) next = std::min(next, publish_at_);
   if (next == kNever) return;
   next = std::max(next, now() + 1);
   if (armed_at_ <= next) return;

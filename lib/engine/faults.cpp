@@ -10,9 +10,10 @@ constexpr std::size_t kNotesMax = 20;
 
 void Faults::outcome(const std::string& work, const Status& status) {
   if (status.ok()) {
-    failing_.erase(work);
+    if (failing_.erase(work) != 0) log_.state(work, "goes on");
     return;
   }
+  log_.state(work, "failed: " + status.to_string());
   failing_[work] = work + ": " + status.to_string();
   newest_ = work;
   if (status.code() == Errc::internal) poison(failing_[work]);
@@ -20,11 +21,16 @@ void Faults::outcome(const std::string& work, const Status& status) {
 
 void Faults::poison(const std::string& why) {
   if (poison_.empty()) poison_ = why;
+  log_.state("syncing", "has stopped after an internal error; " + poison_);
 }
 
 void Faults::note(const std::string& text) {
   const auto same = std::find(notes_.begin(), notes_.end(), text);
-  if (same != notes_.end()) notes_.erase(same);
+  if (same != notes_.end()) {
+    notes_.erase(same);
+  } else {
+    log_.say(text);
+  }
   notes_.push_back(text);
   if (notes_.size() > kNotesMax) notes_.erase(notes_.begin());
 }

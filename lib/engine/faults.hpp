@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/log.hpp"
 #include "mycelial/status.hpp"
 
 namespace mycelial::engine {
 
 class Faults {
  public:
+  explicit Faults(Log& log) : log_(log) {}
   /// The outcome of one kind of work; success forgets its last failure. Errc::internal poisons.
   void outcome(const std::string& work, const Status& status);
   void poison(const std::string& why);
@@ -23,6 +25,7 @@ class Faults {
   std::string last_error() const;  ///< Empty when all is well.
 
  private:
+  Log& log_;
   std::map<std::string, std::string> failing_;  // by kind of work
   std::string newest_;                          // which of them failed last
   std::string poison_;

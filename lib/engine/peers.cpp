@@ -3,24 +3,29 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace mycelial::engine {
 namespace {
 constexpr std::size_t kGoneMax = 16;
 }  // namespace
 
-void PeerBook::dial_failed(const std::string& endpoint, const std::string& why) {
+bool PeerBook::dial_failed(const std::string& endpoint, const std::string& why) {
   const auto found = dialed_.find(endpoint);
-  if (found != dialed_.end()) found->second = why;
+  if (found == dialed_.end()) return false;
+  if (std::exchange(found->second.just_left, false)) return false;
+  found->second.error = why;
+  return true;
 }
 
 void PeerBook::left(const LinkState& link, const Status& reason) {
   const std::string why = link.fault.empty() ? std::string(reason.message()) : link.fault;
   if (link.about.dialed) {
-    dial_failed(link.about.endpoint, why);
+    const auto found = dialed_.find(link.about.endpoint);
+    if (found != dialed_.end()) found->second = {why, true};
     return;
   }
-  if (link.fault.empty()) return;
+  if (link.fault.empty() || link.fault_code == Errc::closed) return;
   PeerInfo info;
   info.endpoint = link.about.endpoint;
   info.last_error = why;
@@ -48,11 +53,11 @@ std::vector<PeerInfo> PeerBook::list(const Links& links,
     if (link.about.dialed) up.insert(link.about.endpoint);
     out.push_back(std::move(info));
   }
-  for (const auto& [endpoint, error] : dialed_) {
+  for (const auto& [endpoint, dialed] : dialed_) {
     if (up.count(endpoint) != 0) continue;
     PeerInfo info;
     info.endpoint = endpoint;
-    info.last_error = error;
+    info.last_error = dialed.error;
     out.push_back(std::move(info));
   }
   out.insert(out.end(), gone_.begin(), gone_.end());

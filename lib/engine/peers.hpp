@@ -18,22 +18,32 @@ class PeerBook {
  public:
   void dialing(const std::string& endpoint) { dialed_.try_emplace(endpoint); }
   bool is_dialed(const std::string& endpoint) const { return dialed_.count(endpoint) != 0; }
-  void dial_failed(const std::string& endpoint, const std::string& why);
+  /// False if it only repeats, in the words of the transport, that a link has ended.
+  bool dial_failed(const std::string& endpoint, const std::string& why);
   void left(const LinkState& link, const Status& reason);
 
   std::vector<PeerInfo> list(const Links& links, const std::vector<core::PeerStatus>& peers) const;
 
  private:
-  std::map<std::string, std::string> dialed_;  // endpoint -> last error
-  std::deque<PeerInfo> gone_;                  // accepted links that ended with a fault
+  struct Dialed {
+    std::string error;
+    bool just_left = false;
+  };
+  std::map<std::string, Dialed> dialed_;  // by endpoint
+  std::deque<PeerInfo> gone_;             // accepted links that ended with a fault
 };
 
-/// The peers of a serving process, left beside the database where a second process finds them.
+/// What only the serving process knows, left beside the database where a second process finds it.
 /// The file carries the process id: what a dead process left is ignored.
-std::string peers_path(const std::string& database);
-std::string format_peers(const std::vector<PeerInfo>& peers);
-Status write_peers(const std::string& database, const std::string& text);
-std::vector<PeerInfo> read_peers(const std::string& database);
-void remove_peers(const std::string& database) noexcept;
+struct Serving {
+  std::vector<PeerInfo> peers;
+  std::string last_error;
+  std::vector<std::string> notes;
+};
+std::string serving_path(const std::string& database);
+std::string format_serving(const Serving& serving);
+Status write_serving(const std::string& database, const std::string& text);
+Serving read_serving(const std::string& database);
+void remove_serving(const std::string& database) noexcept;
 
 }  // namespace mycelial::engine

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
+#include "base/hash.hpp"
 #include "engine/peers.hpp"
 
 namespace mycelial::engine {
 namespace {
 
-constexpr char kFirstWord[] = "mycelial-peers-1";
+constexpr char kFirstWord[] = "mycelial-serving-1";
 constexpr std::size_t kBytesMax = std::size_t{1} << 20;
+constexpr std::size_t kPage = 4096;
+constexpr int kReadTries = 5;
 
 /// Tabs and line ends separate; whatever could be mistaken for one is written as %XX.
 std::string escape(const std::string& in) {
@@ -48,8 +53,7 @@ std::string unescape(const std::string& in) {
   return out;
 }
 
-bool parse_line(const std::string& line, PeerInfo& out) {
-  std::istringstream in(line);
+bool parse_peer(std::istringstream& in, PeerInfo& out) {
   std::string endpoint, site, flags, they, we, error;
   for (std::string* field : {&endpoint, &site, &flags, &they, &we}) {
     if (!std::getline(in, *field, '\t')) return false;
@@ -66,16 +70,33 @@ bool parse_line(const std::string& line, PeerInfo& out) {
   return true;
 }
 
+/// The first field says what the line is about.
+void parse_line(const std::string& line, Serving& out) {
+  std::istringstream in(line);
+  std::string kind, text;
+  std::getline(in, kind, '\t');
+  if (kind == "peer") {
+    PeerInfo info;
+    if (parse_peer(in, info)) out.peers.push_back(std::move(info));
+    return;
+  }
+  std::getline(in, text);
+  if (kind == "error") out.last_error = unescape(text);
+  if (kind == "note") out.notes.push_back(unescape(text));
+}
+
 }  // namespace
 
-std::string peers_path(const std::string& database) {
+std::string serving_path(const std::string& database) {
   return database + "-mycelial-peers";
 }
 
-std::string format_peers(const std::vector<PeerInfo>& peers) {
-  std::string out = std::string(kFirstWord) + '\t' + std::to_string(::getpid()) + '\n';
-  for (const PeerInfo& peer : peers) {
-    out += escape(peer.endpoint) + '\t' + escape(peer.site) + '\t';
+std::string format_serving(const Serving& serving) {
+  std::string out;
+  if (!serving.last_error.empty()) out += "error\t" + escape(serving.last_error) + '\n';
+  for (const std::string& note : serving.notes) out += "note\t" + escape(note) + '\n';
+  for (const PeerInfo& peer : serving.peers) {
+    out += "peer\t" + escape(peer.endpoint) + '\t' + escape(peer.site) + '\t';
     out += peer.connected ? '1' : '0';
     out += peer.in_sync ? '1' : '0';
     out += '\t' + std::to_string(peer.they_lack_sets) + '\t' + std::to_string(peer.we_lack_sets) +
@@ -84,46 +105,53 @@ std::string format_peers(const std::vector<PeerInfo>& peers) {
   return out;
 }
 
-Status write_peers(const std::string& database, const std::string& text) {
-  const std::string path = peers_path(database);
-  const std::string fresh = path + ".new";
-  {
-    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-    out << text;
-    out.flush();
-    if (!out) return Status(Errc::io, "cannot write " + fresh);
-  }
-  if (std::rename(fresh.c_str(), path.c_str()) != 0) {
-    return Status(Errc::io, "cannot rename " + fresh + " to " + path);
-  }
-  return {};
+// Written over itself and never shortened, so that "the disk is full" can be told on a full disk.
+Status write_serving(const std::string& database, const std::string& text) {
+  const std::string path = serving_path(database);
+  std::string all = std::string(kFirstWord) + '\t' + std::to_string(::getpid()) + '\t' +
+                    std::to_string(text.size()) + '\t' + hash_parts({text}).hex() + '\n' + text;
+  all.resize((all.size() + kPage - 1) / kPage * kPage, '\n');
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  const bool written =
+      fd >= 0 && ::pwrite(fd, all.data(), all.size(), 0) == static_cast<ssize_t>(all.size());
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (written) return {};
+  return Status(Errc::io, "cannot write " + path + ": " + std::strerror(why));
 }
 
-std::vector<PeerInfo> read_peers(const std::string& database) {
-  std::vector<PeerInfo> out;
-  std::ifstream in(peers_path(database), std::ios::binary);
+namespace {
+
+/// Empty: nobody serves, or it is being written this very moment.
+std::string read_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string word, hash;
+  long process = 0;
+  std::size_t size = 0;
+  if (!(in >> word >> process >> size >> hash) || word != kFirstWord) return {};
+  if (process <= 0 || size > kBytesMax || in.get() != '\n') return {};
+  if (::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return {};
+  std::string text(size, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(size));
+  return in && hash_parts({text}).hex() == hash ? text : std::string();
+}
+
+}  // namespace
+
+Serving read_serving(const std::string& database) {
+  Serving out;
   std::string text;
-  char buffer[4096];
-  while (text.size() < kBytesMax && (in.read(buffer, sizeof buffer) || in.gcount() > 0)) {
-    text.append(buffer, static_cast<std::size_t>(in.gcount()));
+  for (int tries = 0; tries < kReadTries && text.empty(); ++tries) {
+    text = read_text(serving_path(database));
   }
   std::istringstream lines(text);
-  std::string line, word;
-  long process = 0;
-  if (!std::getline(lines, line)) return out;
-  std::istringstream first(line);
-  if (!(first >> word >> process) || word != kFirstWord || process <= 0) return out;
-  if (::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return out;
-  while (std::getline(lines, line)) {
-    PeerInfo info;
-    if (parse_line(line, info)) out.push_back(std::move(info));
-  }
+  for (std::string line; std::getline(lines, line);) parse_line(line, out);
   return out;
 }
 
-void remove_peers(const std::string& database) noexcept {
+void remove_serving(const std::string& database) noexcept {
   try {
-    std::remove(peers_path(database).c_str());
+    std::remove(serving_path(database).c_str());
   } catch (...) {  // Out of memory for a name: the next open removes it.
   }
 }

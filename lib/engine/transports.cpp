@@ -47,7 +47,8 @@ Result<Transport*> Transports::of(const std::string& endpoint) {
   auto fresh = built_in(scheme);
   if (!fresh) {
     return Status(Errc::unsupported,
-                  "no transport for " + scheme + ":// is built in; add one with add_transport()");
+                  "'" + endpoint + "': no transport for " + scheme +
+                      ":// is built in (tcp:// is); a program adds its own with add_transport()");
   }
   return (by_scheme_[scheme] = std::move(fresh)).get();
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "engine/peers.hpp"
 
@@ -25,8 +27,11 @@ TEST(PeersFile, KeepsWhatWasWritten) {
   two.endpoint = "odd://100%\tof\nit";
   two.last_error = "line one\nline two \x01";
   const std::string path = database();
-  ASSERT_TRUE(write_peers(path, format_peers({one, two})).ok());
-  const auto read = read_peers(path);
+  const Serving told{{one, two}, "the disk\tis full", {"note 1", "note\n2"}};
+  ASSERT_TRUE(write_serving(path, format_serving(told)).ok());
+  const auto [read, error, notes] = read_serving(path);
+  EXPECT_EQ(error, told.last_error);
+  EXPECT_EQ(notes, told.notes);
   ASSERT_EQ(read.size(), 2u);
   EXPECT_EQ(read[0].endpoint, one.endpoint);
   EXPECT_EQ(read[0].site, one.site);
@@ -37,26 +42,49 @@ TEST(PeersFile, KeepsWhatWasWritten) {
   EXPECT_EQ(read[1].endpoint, two.endpoint);
   EXPECT_EQ(read[1].last_error, two.last_error);
   EXPECT_FALSE(read[1].connected);
-  remove_peers(path);
-  EXPECT_TRUE(read_peers(path).empty());
+  remove_serving(path);
+  EXPECT_TRUE(read_serving(path).peers.empty());
 }
 
 TEST(PeersFile, ADeadWriterIsIgnored) {
   const std::string path = database();
-  std::ofstream(peers_path(path)) << "mycelial-peers-1\t2147483646\ntcp://a:1\t\t10\t0\t0\t\n";
-  EXPECT_TRUE(read_peers(path).empty());
-  remove_peers(path);
+  PeerInfo peer;
+  peer.endpoint = "tcp://a:1";
+  ASSERT_TRUE(write_serving(path, format_serving({{peer}, {}, {}})).ok());
+  EXPECT_EQ(read_serving(path).peers.size(), 1u);
+  std::string all((std::istreambuf_iterator<char>(std::ifstream(serving_path(path)).rdbuf())), {});
+  all.replace(all.find('\t') + 1, std::to_string(::getpid()).size(), "2147483646");
+  std::ofstream(serving_path(path), std::ios::binary | std::ios::trunc) << all;
+  EXPECT_TRUE(read_serving(path).peers.empty());
+  remove_serving(path);
+}
+
+TEST(PeersFile, HalfWrittenIsIgnored) {
+  const std::string path = database();
+  PeerInfo peer;
+  peer.endpoint = "tcp://a:1";
+  ASSERT_TRUE(write_serving(path, format_serving({{peer}, "an error", {}})).ok());
+  std::fstream(serving_path(path)) << "mycelial-serving-1";  // the rest follows
+  EXPECT_EQ(read_serving(path).peers.size(), 1u);
+  std::fstream file(serving_path(path), std::ios::in | std::ios::out);
+  file.seekp(70);
+  file << "another";
+  file.close();
+  EXPECT_TRUE(read_serving(path).peers.empty());
+  remove_serving(path);
 }
 
 TEST(PeersFile, NonsenseIsIgnored) {
   const std::string path = database();
-  const std::string own = format_peers({});
-  for (const std::string& text : {std::string(), std::string("\n\n"), std::string(1000, '\0'),
-                                  own + "only two\tfields\n", own + "a\tb\tnot flags\t1\t2\t3\n"}) {
-    std::ofstream(peers_path(path), std::ios::binary | std::ios::trunc) << text;
-    EXPECT_TRUE(read_peers(path).empty());
+  for (const std::string& text : {std::string(), std::string("\n\n"), std::string(1000, '\0')}) {
+    std::ofstream(serving_path(path), std::ios::binary | std::ios::trunc) << text;
+    EXPECT_TRUE(read_serving(path).peers.empty());
   }
-  remove_peers(path);
+  for (const char* text : {"only two\tfields\n", "peer\tb\tc\n", "peer\ta\tb\tflags\t1\t2\t3\n"}) {
+    ASSERT_TRUE(write_serving(path, text).ok());
+    EXPECT_TRUE(read_serving(path).peers.empty());
+  }
+  remove_serving(path);
 }
 
 }  // namespace
