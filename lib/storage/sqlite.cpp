@@ -2,12 +2,12 @@
 #include "storage/sqlite.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <new>
 #include <utility>
 
@@ -191,7 +191,7 @@ std::string why_not_opened(const std::string& path, int rc) {
   if (found.type() == std::filesystem::file_type::not_found) return "there is no such file";
   if (error) return error.message();
   if (found.type() == std::filesystem::file_type::directory) return "it is a directory";
-  if (::access(path.c_str(), R_OK) != 0) return std::strerror(errno);
+  if (!std::ifstream(path)) return std::strerror(errno);
   return sqlite3_errstr(rc);
 }
 

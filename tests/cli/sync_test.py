@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that meet: what each of them holds afterwards."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import unittest
+
+from fleet import ITEMS, Database, FleetTest, good, until
+
+
+class Sync(FleetTest):
+    def test_served_files_hold_the_same_rows(self):
+        a, b = self.pair()
+        subprocess.run(["sqlite3", a.path, "INSERT INTO item VALUES(7, 'seven')"], check=True)
+        until("the row", lambda: b.sql("SELECT name FROM item WHERE id = 7") == [("seven",)])
+        b.script("UPDATE item SET name = 'SEVEN'; INSERT INTO log VALUES(1.5, x'00ff')")
+        until("the way back", lambda: a.digest() == b.digest())
+        self.assertEqual(a.sql("SELECT name FROM item"), [("SEVEN",)])
+        until(
+            "agreement",
+            lambda: all(
+                p["in_sync"] for p in json.loads(good("status", a.path, "--json"))["peers"]
+            ),
+        )
+        status = json.loads(good("status", a.path, "--json"))
+        self.assertEqual(sorted(status["tables"]), ["item", "log"])
+        self.assertTrue(status["peers"][0]["connected"])
+        self.assertEqual(a.stop(), 0)
+        self.assertEqual(b.stop(), 0)
+
+    def test_sync_once_goes_both_ways(self):
+        a, b = self.tracked("a"), self.tracked("b")
+        a.serve()
+        a.script("INSERT INTO log VALUES('a', 1)")
+        b.script("INSERT INTO log VALUES('b', 2)")
+        good("sync", b.path, f"tcp://127.0.0.1:{a.port}")
+        self.assertEqual(a.digest(), b.digest())
+        self.assertEqual(len(a.sql("SELECT * FROM log")), 2)
+
+    def test_writes_made_while_nothing_runs_count(self):
+        a, b = self.pair()
+        b.kill()
+        b.script("INSERT INTO log VALUES('offline', 1)")
+        b.serve()
+        until("the row", lambda: a.sql("SELECT a FROM log") == [("offline",)])
+
+    def test_a_copied_file_is_a_site_of_its_own(self):
+        a, c = self.tracked("a"), self.tracked("c")
+        a.script("INSERT INTO log VALUES('before', 1); INSERT INTO item VALUES(1, 'x')")
+        c.serve()
+        good("sync", a.path, f"tcp://127.0.0.1:{c.port}")
+        a.script("INSERT INTO log VALUES('pending', 2)")
+        b = Database(self.folder.path, "b", None)
+        a.script("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(a.path, b.path)
+        a.script("INSERT INTO log VALUES('a', 3); UPDATE item SET name = 'a'")
+        b.script("INSERT INTO log VALUES('b', 4)")
+        for db in (a, b, a, b):
+            good("sync", db.path, f"tcp://127.0.0.1:{c.port}")
+        self.assertEqual({a.digest(), b.digest()}, {c.digest()})
+        self.assertEqual(
+            sorted(c.sql("SELECT a FROM log")), [("a",), ("b",), ("before",), ("pending",)]
+        )
+        self.assertNotEqual(
+            json.loads(good("status", a.path, "--json"))["site"],
+            json.loads(good("status", b.path, "--json"))["site"],
+        )
+
+    def test_a_restored_file_loses_nothing_that_peers_have(self):
+        a, c = self.tracked("a"), self.tracked("c")
+        c.serve()
+        a.script("INSERT INTO log VALUES('kept', 1)")
+        good("sync", a.path, f"tcp://127.0.0.1:{c.port}")
+        backup = os.path.join(self.folder.path, "backup")
+        subprocess.run(["sqlite3", a.path, f".backup {backup}"], check=True)
+        a.script("INSERT INTO log VALUES('after the backup', 2)")
+        good("sync", a.path, f"tcp://127.0.0.1:{c.port}")
+        subprocess.run(["sqlite3", a.path, f".restore {backup}"], check=True)
+        a.script("INSERT INTO log VALUES('after the restore', 3)")
+        good("sync", a.path, f"tcp://127.0.0.1:{c.port}")
+        self.assertEqual(a.digest(), c.digest())
+        self.assertEqual(len(c.sql("SELECT * FROM log")), 3)
+
+    def test_a_column_that_one_side_lacks_waits_there(self):
+        a, b = self.pair()
+        a.script(
+            "ALTER TABLE item ADD COLUMN extra TEXT DEFAULT 'd';"
+            "INSERT INTO item VALUES(1, 'x', 'new')"
+        )
+        until("the row", lambda: b.sql("SELECT * FROM item") == [(1, "x")])
+        b.script("INSERT INTO item VALUES(2, 'y')")
+        until("the default", lambda: (2, "y", "d") in a.sql("SELECT * FROM item"))
+        b.script("ALTER TABLE item ADD COLUMN extra TEXT DEFAULT 'd'; INSERT INTO log VALUES(1, 1)")
+        until("equal digests", lambda: a.digest() == b.digest())
+        self.assertIn((1, "x", "new"), b.sql("SELECT * FROM item"))
+
+    def test_a_table_that_one_side_lacks_is_parked(self):
+        a, b = self.pair()
+        a.script("CREATE TABLE extra(k TEXT PRIMARY KEY, v)")
+        good("track", a.path, "extra")
+        a.script("INSERT INTO extra VALUES('k', 1), ('l', 2)")
+        until(
+            "parked rows", lambda: json.loads(good("status", b.path, "--json"))["parked_rows"] == 2
+        )
+        self.assertIn("parked", good("conflicts", b.path))
+        b.script("CREATE TABLE extra(k TEXT PRIMARY KEY, v)")
+        good("track", b.path, "extra")
+        self.assertEqual(sorted(b.sql("SELECT * FROM extra")), [("k", 1), ("l", 2)])
+        until("equal digests", lambda: a.digest() == b.digest())
+
+    def test_rows_found_at_track_are_not_doubled(self):
+        image = (
+            ITEMS
+            + "INSERT INTO log VALUES(1, 1), (1, 1), (2, 2); INSERT INTO item VALUES(5, 'five')"
+        )
+        a, b, empty = self.tracked("a", image), self.tracked("b", image), self.tracked("c")
+        a.serve()
+        for db in (b, empty, b):
+            good("sync", db.path, f"tcp://127.0.0.1:{a.port}")
+        self.assertEqual({a.digest(), b.digest()}, {empty.digest()})
+        self.assertEqual(sorted(empty.sql("SELECT * FROM log")), [(1, 1), (1, 1), (2, 2)])
+
+    def test_a_node_that_idles_writes_nothing(self):
+        a, b = self.pair()
+        a.script("INSERT INTO log VALUES(1, 1)")
+        until("the row", lambda: a.digest() == b.digest())
+        time.sleep(1)
+        before = os.stat(a.path + "-wal").st_mtime_ns, os.stat(a.path).st_mtime_ns
+        time.sleep(2)
+        self.assertEqual(
+            (os.stat(a.path + "-wal").st_mtime_ns, os.stat(a.path).st_mtime_ns), before
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
