@@ -148,19 +148,53 @@ class WriteTable {
   std::vector<Write> writes;
 };
 
+bool lists(const Marks& marks, Origin origin) {
+  return std::any_of(marks.begin(), marks.end(),
+                     [&](const Mark& m) { return m.origin == origin; });
+}
+
 /// Births that either side lists as dead, or that a side should list and does not (THE rule).
-Marks join_dead(const Row& x, const Row& y, Covered have_x, Covered have_y) {
-  Marks origins = join(join(x.births, y.births), join(x.dead, y.dead));
-  const auto side = [](const Row& r, Covered have, Origin o) {
+class Dead {
+ public:
+  Dead(const Row& x, const Row& y, Covered have_x, Covered have_y)
+      : x_(x), y_(y), have_x_(have_x), have_y_(have_y) {
+    marks_ = join(join(x.births, y.births), join(x.dead, y.dead));
+    for (auto& m : marks_) m.seq = up_to(m.origin);
+    std::erase_if(marks_, [](const Mark& m) { return m.seq == 0; });
+  }
+
+  /// Of the births that the row lists.
+  const Marks& marks() const { return marks_; }
+  /// The same for births that only a value names: its row, or its death, has been forgotten.
+  Marks with_targets() const {
+    Marks out = marks_;
+    for (const Row* side : {&x_, &y_}) {
+      for (const auto& w : side->writes) {
+        for (const auto& t : w.targets) {
+          if (lists(out, t.origin)) continue;
+          if (const auto seq = up_to(t.origin)) out = join(out, {{t.origin, seq}});
+        }
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::uint64_t up_to(Origin origin) const {
+    return std::max(side(x_, have_x_, origin), side(y_, have_y_, origin));
+  }
+  static std::uint64_t side(const Row& r, Covered have, Origin o) {
     const std::uint64_t listed = seq_of(r.dead, o);
     // A side that says anything about the births of an origin is exact about them.
     const bool speaks = listed > 0 || seq_of(r.births, o) > 0;
     return speaks ? listed : held(have, o);
-  };
-  for (auto& m : origins) m.seq = std::max(side(x, have_x, m.origin), side(y, have_y, m.origin));
-  std::erase_if(origins, [](const Mark& m) { return m.seq == 0; });
-  return origins;
-}
+  }
+
+  const Row& x_;
+  const Row& y_;
+  Covered have_x_, have_y_;
+  Marks marks_;
+};
 
 bool is_empty(const Row& r) {
   return r.births.empty() && r.dead.empty() && r.killers.empty() && r.cells.empty();
@@ -186,9 +220,11 @@ Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const
   if (is_empty(x) && is_empty(y)) return {};
   Row out;
   out.births = join(x.births, y.births);
-  out.dead = join_dead(x, y, have_x, have_y);
   out.killers = join(x.killers, y.killers);
-  Joiner joiner(out.dead, ranks, discarded);
+  const Dead dead(x, y, have_x, have_y);
+  out.dead = dead.marks();
+  const Marks dead_targets = dead.with_targets();
+  Joiner joiner(dead_targets, ranks, discarded);
   WriteTable writes;
   std::vector<Version> versions, left;
   out.cells.reserve(std::max(x.cells.size(), y.cells.size()));
