@@ -108,7 +108,7 @@ BANS = [
 
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
 CPP = (".cpp", ".hpp", ".c", ".h")
-TEXT = CPP + (".py", ".sh", ".cmake", ".proto", ".txt", ".md", ".map", ".toml", ".json", ".in",
+TEXT = CPP + (".py", ".sh", ".cmake", ".proto", ".md", ".map", ".toml", ".json", ".in",
               ".sync", ".yml")
 SKIP_FOLDERS = {"build", ".git", "__pycache__", ".pytest_cache", "corpora"}
 
@@ -170,7 +170,7 @@ def check_form(path: str, lines: list) -> Iterator[Violation]:
 
 
 def check_license(path: str, lines: list) -> Iterator[Violation]:
-    if path.endswith((".md", ".txt", ".json", ".sync")) and not path.endswith("CMakeLists.txt"):
+    if path.endswith((".md", ".json", ".sync")):
         return
     if not lines:
         return
@@ -308,7 +308,7 @@ def sources(root: Path) -> list:
         for name in sorted(files):
             path = Path(folder, name)
             script = not path.suffix and path.parent.name in ("scripts", ".ci")
-            if script or path.suffix in TEXT:
+            if script or path.suffix in TEXT or name == "CMakeLists.txt":
                 found.append(path.relative_to(root).as_posix())
     return found
 
