@@ -39,6 +39,8 @@ class Applier {
                     const std::vector<std::uint32_t>& changed);
   void keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,
                   core::Row merged);
+  void add_overruled(const core::Row& old, const core::Row& merged,
+                     std::vector<core::Discarded>& out) const;
   void list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
                       const core::Row& merged, const std::vector<core::Discarded>& discarded);
   bool author_saw(const core::Mark& dot) const;

@@ -129,6 +129,7 @@ void Applier::join(const Target& t, const core::Identity& identity, const core::
   std::vector<core::Discarded> discarded;
   auto merged =
       core::merge_rows(old, piece, s_.meta_.covered(), theirs_, s_.meta_.ranks(), &discarded);
+  add_overruled(old, merged, discarded);
   if (!discarded.empty()) list_discarded(t, identity, before, merged, discarded);
   if (merged == old) return;
   ++s_.changes_.rows;
@@ -140,6 +141,24 @@ void Applier::join(const Target& t, const core::Identity& identity, const core::
     show(t, identity, before, std::move(merged));
   }
   if (t.io) s_.changed_tables_.insert(t.io->info().name);
+}
+
+/// Versions written to different births stay side by side, for either may outlive the other; but
+/// only one is shown. Adds those that this join put into the shade.
+void Applier::add_overruled(const core::Row& old, const core::Row& merged,
+                            std::vector<core::Discarded>& out) const {
+  const auto& ranks = s_.meta_.ranks();
+  for (const auto& cell : merged.cells) {
+    const auto& write = merged.writes[cell.write];
+    const auto* best = core::winner(merged, cell.column, ranks);
+    if (best == &cell || merged.writes[best->write].stamp == write.stamp) continue;
+    const auto* was = core::winner(old, cell.column, ranks);
+    const bool in_shade = std::any_of(old.cells.begin(), old.cells.end(), [&](const auto& c) {
+      return c.column == cell.column && old.writes[c.write].stamp == write.stamp &&
+             old.writes[was->write].stamp != write.stamp;
+    });
+    if (!in_shade) out.push_back({cell, write, false});
+  }
 }
 
 /// A cut that lists everything says by silence that a row is dead.
@@ -303,8 +322,9 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
     const core::Mark dot{d.write.stamp.origin, d.write.stamp.seq};
     const bool ours = d.write.carrier.origin < s_.meta_.covered().size() &&
                       d.write.carrier.seq <= s_.meta_.covered()[d.write.carrier.origin];
-    if (dot.origin == 0 || (ours && author_saw(dot))) continue;
-    if (d.write.carrier != dot) continue;  // carried along by an upsert: written elsewhere
+    if (dot.origin == 0) continue;
+    // Carried along by an upsert whose author knew it: so do we, by now.
+    if (ours ? author_saw(dot) : d.write.carrier != dot) continue;
     const auto* best = core::winner(merged, d.cell.column, s_.meta_.ranks());
     if (!d.died && best && merged.writes[best->write].stamp == d.write.stamp) continue;
     std::string value = to_literal(d.cell.value), winner, column;

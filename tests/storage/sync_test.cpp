@@ -138,6 +138,25 @@ TEST_F(Sync, UniqueLoserIsHiddenListedAndReturns) {
   EXPECT_EQ(c.rows("SELECT count(*) FROM tag"), "2");
 }
 
+TEST_F(Sync, TheLoserOfTwoInsertsOfOneKeyIsListed) {
+  a.sql("INSERT INTO person VALUES('x@y', 'first', 1)");
+  world.clock.now += 1000;
+  b.sql("INSERT INTO person VALUES('x@y', 'second', 2)");
+  everybody();
+  EXPECT_EQ(c.rows("SELECT * FROM person"), "x@y|second|2");
+  std::string listed;
+  const auto conflicts = c.store().conflicts();
+  ASSERT_TRUE(conflicts.ok()) << conflicts.status().to_string();
+  for (const auto& conflict : *conflicts) listed += conflict.value + " ";
+  EXPECT_EQ(listed, "'first' 1 ");
+  // By then everybody had seen the loser: overwriting the row again is no news.
+  c.sql("UPDATE person SET name = 'third'; DELETE FROM person");
+  everybody();
+  EXPECT_EQ(a.store().conflicts()->size() + b.store().conflicts()->size() +
+                c.store().conflicts()->size(),
+            3 * 2u);
+}
+
 TEST_F(Sync, ACutBringsTheSameAsTheSets) {
   a.sql(
       "INSERT INTO item VALUES(1, 'x', 1), (2, 'y', 2); INSERT INTO log VALUES(1, 1), (2, 2); "
