@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include "tests/engine/fake_store.hpp"
-#include "tests/engine/world.hpp"
+#include "tests/sim/network.hpp"
 
 namespace mycelial::engine {
 namespace {
+
+using sim::World;
 
 struct Peer {
   FakeStore* store = nullptr;
@@ -42,7 +44,7 @@ class EngineTest : public ::testing::Test {
   static std::string last_error(const Peer& peer) { return peer.engine->status()->last_error; }
 
   World world_;
-  SimNet net_{world_};
+  sim::Network net_{world_};
 };
 
 TEST_F(EngineTest, WritesTravelBothWays) {
@@ -278,7 +280,7 @@ TEST_F(EngineTest, TheSameSeedGivesTheSameRun) {
   std::size_t counts[2];
   for (std::size_t& count : counts) {
     World world;
-    SimNet net(world);
+    sim::Network net(world);
     const auto open_in = [&] {
       Engine::Setup setup;
       setup.options.environment = world.environment();

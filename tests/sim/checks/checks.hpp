@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws, one file each. They tell what is wrong through Context::fail.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/sim/context.hpp"
+#include "tests/sim/node.hpp"
+
+namespace mycelial::sim {
+
+using Nodes = std::vector<std::unique_ptr<Node>>;
+
+/// What a file says at one snapshot.
+struct State {
+  std::vector<std::string> have;  ///< Streams and tips.
+  bool pending = false;           ///< There are captured writes that no set holds yet.
+  Images images;
+};
+State state_of(Node& node);
+
+/// Files that hold the same sets show the same rows, to the byte.
+void check_convergence(Context& c, const Nodes& nodes);
+/// Every value that a file shows was written there by somebody.
+void check_inventions(Context& c, Node& node);
+/// Everybody holds everything: no acknowledged write is lost, nothing is back from the dead.
+void check_writes(Context& c, const Nodes& nodes);
+/// Engines work, and find their own bookkeeping sound.
+void check_health(Context& c, const Nodes& nodes);
+
+}  // namespace mycelial::sim

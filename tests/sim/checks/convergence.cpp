@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tests/sim/checks/checks.hpp"
+
+namespace mycelial::sim {
+namespace {
+
+std::string first_difference(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  std::vector<std::string> left, right;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(left));
+  std::set_difference(b.begin(), b.end(), a.begin(), a.end(), std::back_inserter(right));
+  return fmt::format("[{}] or [{}]", left.empty() ? "" : left[0], right.empty() ? "" : right[0]);
+}
+
+}  // namespace
+
+State state_of(Node& node) {
+  State out;
+  Connection& db = node.client().reader();
+  db.run("BEGIN");
+  int code = 0;
+  for (const Row& r : db.rows("SELECT hex(site), seq, hex(hash) FROM mycelial_stream WHERE seq > 0 "
+                              "ORDER BY 1",
+                              &code))
+    out.have.push_back(r[0] + r[1] + r[2]);
+  const auto journal = db.rows("SELECT EXISTS(SELECT 1 FROM mycelial_journal)", &code);
+  out.pending = !node.client().captured() || journal.empty() || journal[0][0] != "0";
+  for (const Table& t : tables()) out.images[t.name] = db.image(t, &code);
+  db.run("COMMIT");
+  return out;
+}
+
+void check_convergence(Context& c, const Nodes& nodes) {
+  std::map<std::vector<std::string>, std::pair<Node*, State>> known;
+  for (const auto& node : nodes) {
+    State state = state_of(*node);
+    if (state.pending) continue;
+    const auto have = state.have;
+    const auto [it, added] = known.try_emplace(have, node.get(), std::move(state));
+    if (added) continue;
+    const auto& [other, theirs] = it->second;
+    for (const Table& t : tables()) {
+      const auto a = contents(theirs.images.at(t.name)), b = contents(state.images.at(t.name));
+      if (a == b) continue;
+      c.fail(fmt::format("diverged: {} and {} hold the same sets but differ in {}: {}",
+                         other->name(), node->name(), t.name, first_difference(a, b)));
+      return;
+    }
+  }
+}
+
+}  // namespace mycelial::sim

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// An acknowledged write is visible, or overwritten by somebody who had seen it, or listed.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "tests/sim/checks/checks.hpp"
+
+namespace mycelial::sim {
+namespace {
+
+/// Literals in a list of "column = literal, ...". The workload's hold neither blanks nor commas.
+void add_literals(const std::string& text, std::set<std::string>& out) {
+  std::string word;
+  for (const char ch : text + ' ') {
+    if (ch != ' ' && ch != ',') {
+      word += ch;
+    } else if (!word.empty()) {
+      out.insert(std::exchange(word, {}));
+    }
+  }
+}
+
+}  // namespace
+
+void check_writes(Context& c, const Nodes& nodes) {
+  std::set<std::string> visible, listed;
+  int code = 0;
+  for (const Table& t : tables()) {
+    for (const auto& [key, row] : nodes[0]->client().reader().image(t, &code)) {
+      visible.insert(row.begin(), row.end());
+    }
+  }
+  for (const auto& node : nodes) {
+    node->on_engine([&](engine::Engine& e) {
+      const auto conflicts = e.conflicts();
+      if (!conflicts.ok()) return c.fail("conflicts: " + conflicts.status().to_string());
+      for (const Conflict& conflict : *conflicts) {
+        add_literals(conflict.value, listed);
+        c.note(node->name(),
+               fmt::format("lists {} {} of {} {}: {} ({})", conflict.kind, conflict.column,
+                           conflict.table, conflict.row, conflict.value, conflict.winner));
+      }
+    });
+  }
+  for (const Write& w : c.ledger.writes()) {
+    if (!w.captured || w.overwritten || visible.contains(w.value) || listed.contains(w.value))
+      continue;
+    c.fail(
+        fmt::format("lost: {} wrote {} to {}.{} (row {}, transaction {}): it is neither visible "
+                    "nor listed, and nobody who had seen it overwrote it",
+                    w.node, w.value, w.table, w.column, w.key, w.transaction));
+    return;
+  }
+}
+
+}  // namespace mycelial::sim

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/client.hpp"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "tests/sim/statements.hpp"
+
+namespace mycelial::sim {
+
+Client::Client(Context& context, std::string name, int number, const std::string& path,
+               Clock& clock)
+    : c_(context), name_(std::move(name)), number_(number), path_(path) {
+  program_.clock = &clock;
+  db_ = std::make_unique<Connection>(path_, &program_);
+  reader_ = std::make_unique<Connection>(path_, &program_);
+}
+
+void Client::act() {
+  if (open_) return step();
+  begin();
+  if (!open_) return;
+  const bool stays = c_.random.chance(0.2) && db_->in_transaction();
+  while (open_ && !stays) step();
+}
+
+/// A statement of its own, or BEGIN.
+void Client::begin() {
+  plan_.clear();
+  before_.clear();
+  const bool transfer = has_accounts && c_.random.chance(0.2);
+  plan_.push_back(transfer ? &accounts() : &tables()[c_.random.below(tables().size() - 1)]);
+  if (c_.random.chance(0.2)) plan_.push_back(&tables()[c_.random.below(tables().size() - 1)]);
+  if (plan_.size() == 2 && plan_[0] == plan_[1]) plan_.pop_back();
+  const bool alone = !transfer && c_.random.chance(0.6);
+  if (!alone) run(c_.random.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
+  if (!alone && !db_->in_transaction()) return;
+  open_ = true;
+  left_ = alone ? 1 : static_cast<int>(c_.random.between(1, 4));
+  if (!look(before_)) end(false);
+}
+
+bool Client::look(Images& into) {
+  for (const Table* table : plan_) {
+    int code = SQLITE_OK;
+    into[table->name] = db_->image(*table, &code);
+    if (code != SQLITE_OK) return false;
+  }
+  return true;
+}
+
+void Client::step() {
+  if (next_.empty()) {
+    if (left_-- == 0) return end(c_.random.chance(0.85));
+    const Table& table = *c_.random.pick(plan_);
+    int code = SQLITE_OK;
+    const Image now = db_->image(table, &code);
+    if (code != SQLITE_OK) return end(false);
+    next_ = &table == &accounts() ? account_statements(number_, now, c_.random, c_.ledger)
+                                  : random_statements(table, now, c_.random, c_.ledger);
+    if (!db_->in_transaction() && next_.size() > 1) next_.resize(1);
+  }
+  const std::string sql = std::move(next_.front());
+  next_.erase(next_.begin());
+  const int code = [&] {
+    run(sql);
+    return sqlite3_extended_errcode(db_->handle());
+  }();
+  // A transfer is both halves or nothing.
+  if (code != SQLITE_OK && plan_[0] == &accounts()) return end(false);
+  if ((code & 0xff) == SQLITE_BUSY && c_.random.chance(0.5)) return end(false);
+  if (!db_->in_transaction()) end(true);
+}
+
+void Client::end(bool commit) {
+  next_.clear();
+  const bool transaction = db_->in_transaction();
+  Images after;
+  bool acknowledged = commit && look(after);
+  if (transaction) {
+    if (acknowledged) {
+      run("COMMIT");
+      acknowledged = !db_->in_transaction();
+    }
+    if (!acknowledged) run("ROLLBACK");
+  }
+  open_ = false;
+  if (!acknowledged) return;
+  c_.ledger.committed(name_, before_, after, seen(), captured());
+  if (on_commit) on_commit();
+}
+
+void Client::finish() {
+  if (open_) end(next_.empty() && c_.random.chance(0.5));
+}
+
+void Client::restart() {
+  c_.note(name_, "the application is killed");
+  program_.dead = true;
+  db_ = nullptr;
+  reader_ = nullptr;
+  program_.dead = false;
+  open_ = false;
+  next_.clear();
+  db_ = std::make_unique<Connection>(path_, &program_);
+  reader_ = std::make_unique<Connection>(path_, &program_);
+}
+
+void Client::run(const std::string& sql) {
+  const int code = db_->run(sql);
+  c_.note(name_, fmt::format("{} -> {}", sql, code));
+}
+
+/// By site, how far the file had got.
+Seen Client::seen() {
+  Seen out;
+  int code = SQLITE_OK;
+  for (const Row& row : db_->rows("SELECT hex(site), seq FROM mycelial_stream WHERE id > 0", &code))
+    out[row[0]] = std::stoull(row[1]);
+  return out;
+}
+
+/// Tables are tracked all at once.
+bool Client::captured() {
+  int code = SQLITE_OK;
+  return !reader_->rows("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' LIMIT 1", &code)
+              .empty();
+}
+
+void Client::read_sums() {
+  int code = SQLITE_OK;
+  for (const Row& row :
+       reader_->rows("SELECT owner, count(*), sum(balance) FROM account GROUP BY owner", &code)) {
+    if (row[1] == std::to_string(kSlots) && row[2] == std::to_string(kSlots * kBalance)) continue;
+    c_.fail(fmt::format("torn transaction: {} shows {} accounts of owner {} with {} in all", name_,
+                        row[1], row[0], row[2]));
+  }
+}
+
+void Client::housekeeping() {
+  if (open_) return;
+  static const std::vector<std::string> kChores = {
+      "PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(RESTART)",
+      "PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "ANALYZE"};
+  run(c_.random.pick(kChores));
+}
+
+}  // namespace mycelial::sim

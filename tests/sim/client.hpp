@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Client: an application that has never heard of mycelial. It writes by plain SQL, at any time, and
+// notes in the ledger what SQLite told it is committed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/sim/context.hpp"
+#include "tests/sim/sql.hpp"
+
+namespace mycelial::sim {
+
+class Client {
+ public:
+  Client(Context& context, std::string name, int number, const std::string& path, Clock& clock);
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Goes one step: a statement or a whole transaction, sometimes one that stays open.
+  void act();
+  /// Ends what is open.
+  void finish();
+  /// SIGKILL, then a new process.
+  void restart();
+  /// A reader: no transfer between accounts is ever half visible.
+  void read_sums();
+  void housekeeping();
+  bool captured();  ///< The tables are tracked.
+
+  Connection& reader() { return *reader_; }
+  Connection& writer() { return *db_; }
+  bool busy() const { return open_; }
+  bool has_accounts = true;  ///< May write accounts of its own.
+
+  std::function<void()> on_commit;
+
+ private:
+  void begin();
+  void step();
+  void end(bool commit);
+  void run(const std::string& sql);
+  bool look(Images& into);
+  Seen seen();
+
+  Context& c_;
+  const std::string name_;
+  const int number_;
+  const std::string path_;
+  Program program_;
+  std::unique_ptr<Connection> db_, reader_;
+  std::vector<const Table*> plan_;  // tables of the open transaction
+  std::vector<std::string> next_;   // statements to come
+  Images before_;
+  bool open_ = false, wrote_ = false;
+  int left_ = 0;  // rounds of statements until the end
+};
+
+}  // namespace mycelial::sim

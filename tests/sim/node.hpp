@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Node: a machine with a database file, an application, and an engine that comes and goes.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "tests/sim/client.hpp"
+#include "tests/sim/context.hpp"
+
+namespace mycelial::sim {
+
+/// A wall clock that is wrong.
+class NodeClock final : public Clock {
+ public:
+  explicit NodeClock(World& world) : world_(world) {}
+  std::uint64_t monotonic_ms() noexcept override { return world_.monotonic_ms(); }
+  std::uint64_t wall_ms() noexcept override {
+    const auto now = static_cast<double>(world_.monotonic_ms());
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(World::kEpochMs) + offset_ms +
+                                      static_cast<std::int64_t>(now * rate));
+  }
+  std::int64_t offset_ms = 0;
+  double rate = 1;
+
+ private:
+  World& world_;
+};
+
+class Node {
+ public:
+  /// The file exists, with the application's tables.
+  Node(Context& context, std::string name, int number);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  const std::string& name() const { return name_; }
+  const std::string& path() const { return path_; }
+  std::string endpoint() const { return "sim://" + name_; }
+  NodeClock& clock() { return clock_; }
+  Client& client() { return *client_; }
+  bool up() const { return engine_ != nullptr; }
+
+  void start();  ///< Opens the engine; a busy file leaves the node down.
+  void stop();   ///< Closes it properly.
+  void kill();   ///< SIGKILL, now.
+  /// SIGKILL during one of its next operations on files.
+  void kill_soon(std::uint64_t operations);
+  /// Buries a program that was killed while it ran.
+  void reap();
+  /// Runs `work` on the engine, as its program.
+  template <class F>
+  void on_engine(F&& work) {
+    if (!up()) return;
+    {
+      const Running as(&process_->program);
+      work(*engine_);
+    }
+    reap();
+  }
+  std::vector<std::string> peers;  ///< Endpoints to dial.
+  double interference = 0;         ///< See Context.
+
+ private:
+  /// A run of the engine's program: its tasks end with it.
+  struct Process final : public Executor {
+    explicit Process(World& w) : world(w) {}
+    void post(Task task) override { post_at(world.monotonic_ms(), std::move(task)); }
+    void post_at(std::uint64_t at, Task task) override;
+    World& world;
+    Program program;
+  };
+  void between();
+  void wake();
+
+  Context& c_;
+  const std::string name_;
+  const int number_;
+  const std::string path_;
+  NodeClock clock_;
+  std::unique_ptr<Client> client_;
+  std::vector<std::unique_ptr<Process>> processes_;  // all that ever ran
+  Process* process_ = nullptr;
+  std::shared_ptr<engine::Engine> engine_;
+  bool inside_ = false;  // the application is acting between two statements of the engine
+};
+
+}  // namespace mycelial::sim

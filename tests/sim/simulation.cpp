@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/simulation.hpp"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "codec/codec.hpp"
+#include "tests/sim/checks/checks.hpp"
+#include "tests/sim/vfs.hpp"
+
+namespace mycelial::sim {
+namespace {
+
+constexpr std::uint64_t kYearMs = 365ull * 24 * 3600 * 1000;
+
+std::string fresh_folder(const std::string& parent) {
+  std::string pattern = parent + "/mycelial-sim-XXXXXX";
+  if (::mkdtemp(pattern.data()) == nullptr) {
+    throw std::runtime_error("cannot make a folder in " + parent);
+  }
+  return pattern;
+}
+
+/// What a message is, in a word.
+std::string describe(const std::string& bytes) {
+  static const char* const kNames[] = {"digest", "have", "want", "frag", "stop", "probe", "bye"};
+  const auto message = codec::decode_message(bytes);
+  return fmt::format("{} {}", message.ok() ? kNames[message->body.index()] : "nonsense",
+                     bytes.size());
+}
+
+}  // namespace
+
+Report simulate(const Options& options) {
+  install_vfs();
+  seed_vfs(options.seed);
+  Simulation simulation(options);
+  return simulation.run();
+}
+
+Simulation::Simulation(const Options& options)
+    : options_(options),
+      random_(options.seed),
+      world_(options.seed),
+      network_(world_, options.seed),
+      trace_(options.verbose),
+      context_{world_, network_, random_, ledger_, trace_, fresh_folder(options.disk)} {
+  network_.on_delivery = [this](const auto& from, const auto& to, const std::string& bytes) {
+    traffic_.push_back(bytes);
+    context_.note(
+        from, fmt::format("> {} {} {:016x}", to, describe(bytes), std::hash<std::string>{}(bytes)));
+  };
+  world_.after_task = [this] {
+    for (const auto& node : nodes_) node->reap();
+  };
+  context_.interference = 0.02;
+  for (int i = 0; i < options_.nodes; ++i) add_node();
+}
+
+Simulation::~Simulation() {
+  world_.after_task = nullptr;
+  nodes_.clear();
+  std::error_code ignored;
+  std::filesystem::remove_all(context_.folder, ignored);
+}
+
+/// A node with an empty file of the schema, and links to some of those that are there.
+void Simulation::add_node() {
+  const int number = static_cast<int>(nodes_.size());
+  const std::string name = "n" + std::to_string(number);
+  {
+    Connection file(context_.folder + "/" + name + ".db", nullptr);
+    std::string all = "BEGIN;";
+    for (const Table& t : tables()) all += t.ddl + ";";
+    if (file.run(all + "COMMIT") != 0) throw std::runtime_error(file.error());
+  }
+  nodes_.push_back(std::make_unique<Node>(context_, name, number));
+  Node& node = *nodes_.back();
+  node.interference = context_.interference;
+  if (number > 0) link(node, *nodes_[random_.below(static_cast<std::uint64_t>(number))]);
+  for (int i = 0; i < number; ++i) {
+    if (random_.chance(options_.profile.density)) link(node, *nodes_[static_cast<std::size_t>(i)]);
+  }
+  node.start();
+}
+
+void Simulation::link(Node& a, Node& b) {
+  const std::pair<std::string, std::string> both{a.name(), b.name()};
+  if (std::find(links_.begin(), links_.end(), both) != links_.end()) return;
+  links_.push_back(both);
+  const Medium medium = options_.profile.medium(random_);
+  network_.set_medium(a.name(), b.name(), medium);
+  network_.path(a.name(), b.name()) = options_.profile.path(medium, random_);
+  network_.path(b.name(), a.name()) = options_.profile.path(medium, random_);
+  a.peers.push_back(b.endpoint());
+}
+
+Report Simulation::run() {
+  try {
+    for (int i = 0; i < options_.steps && !broken(); ++i) {
+      context_.step = static_cast<std::uint64_t>(i);
+      step();
+    }
+    if (!broken()) heal();
+    if (!broken()) converge();
+    if (!broken()) be_quiet();
+    if (!broken()) check_nodes();
+    if (!broken()) replay();
+  } catch (const std::exception& e) {
+    context_.fail(e.what());
+  }
+  return {context_.failure, context_.step, trace_.hash()};
+}
+
+void Simulation::advance(std::uint64_t ms) {
+  world_.run(ms);
+  if (!network_.fault.empty()) context_.fail(network_.fault);
+}
+
+void Simulation::step() {
+  advance(random_.below(random_.chance(0.5) ? 50 : options_.profile.gap_max));
+  Node& node = any();
+  enum { write, burst, fault, block, open, clock, read, seal, chores, compare };
+  switch (random_.weighted(
+      {60, 4, 8, options_.profile.blocks, options_.profile.opens, 1, 6, 2, 2, 2})) {
+    case write:
+      return node.client().act();
+    case burst:
+      for (auto i = random_.between(5, 30); i > 0; --i) node.client().act();
+      return;
+    case fault:
+      return process_fault(node);
+    case block:
+      return weather(true);
+    case open:
+      return weather(false);
+    case clock:
+      return clocks();
+    case read:
+      node.client().read_sums();
+      return check_inventions(context_, node);
+    case seal:
+      return node.on_engine([](engine::Engine& e) { (void)e.seal(); });
+    case chores:
+      return node.client().housekeeping();
+    default:
+      return check_convergence(context_, nodes_);
+  }
+}
+
+void Simulation::process_fault(Node& node) {
+  if (!node.up()) return node.start();
+  switch (random_.below(5)) {
+    case 0:
+      return node.kill();
+    case 1:
+    case 2:
+      return node.kill_soon(random_.below(60));
+    case 3:
+      node.client().restart();
+      if (random_.chance(0.5)) node.kill();
+      return;
+    default:
+      return node.stop();
+  }
+}
+
+void Simulation::weather(bool block) {
+  if (links_.empty()) return;
+  auto [a, b] = random_.pick(links_);
+  if (random_.chance(0.5)) std::swap(a, b);
+  const bool both = random_.chance(0.6);
+  context_.note(a, fmt::format("{} {} {}", block ? "loses" : "finds", b, both ? "both ways" : ""));
+  network_.path(a, b).blocked = block;
+  if (both) network_.path(b, a).blocked = block;
+  if (block && random_.chance(0.4)) network_.sever(a, b);
+}
+
+void Simulation::clocks() {
+  NodeClock& clock = any().clock();
+  const auto sign = random_.chance(0.5) ? 1 : -1;
+  const std::uint64_t hour = 3600 * 1000;
+  const std::uint64_t jump = random_.chance(0.2) ? 10 * kYearMs : random_.below(5 * hour);
+  clock.offset_ms += sign * static_cast<std::int64_t>(jump);
+  clock.rate = 1 + (static_cast<double>(random_.below(2001)) - 1000) / 1e5;
+}
+
+/// Everything works again.
+void Simulation::heal() {
+  context_.note("sim", "heal");
+  for (const auto& node : nodes_) node->interference = 0;
+  for (auto [a, b] : links_) {
+    for (int i = 0; i < 2; ++i, std::swap(a, b)) {
+      network_.path(a, b).blocked = false;
+      network_.path(a, b).loss = 0;
+    }
+  }
+  for (const auto& node : nodes_) {
+    node->client().finish();
+    node->kill_soon(Program::kNever / 2);
+    for (int tries = 0; !node->up() && tries < 10; ++tries) {
+      node->start();
+      advance(1000);
+    }
+    if (!node->up()) context_.fail(node->name() + " does not start");
+  }
+}
+
+bool Simulation::converged() {
+  const State first = state_of(*nodes_[0]);
+  if (first.pending) return false;
+  for (const auto& node : nodes_) {
+    const State state = state_of(*node);
+    if (state.pending || state.have != first.have) return false;
+  }
+  return true;
+}
+
+void Simulation::converge() {
+  constexpr int kSecondsMax = 900;
+  for (int second = 0; second < kSecondsMax && !broken(); ++second) {
+    advance(1000);
+    if (second % 5 == 0 && converged()) return;
+  }
+  std::string all;
+  for (const auto& node : nodes_) {
+    node->on_engine([&](engine::Engine& e) {
+      const auto status = e.status();
+      if (status.ok())
+        all += fmt::format(" {}: {} sets, {} entries, {}", node->name(), status->sets_held,
+                           status->journal_entries, status->last_error);
+    });
+  }
+  context_.fail("no convergence within 15 minutes of a healthy network:" + all);
+}
+
+void Simulation::check_nodes() {
+  check_convergence(context_, nodes_);
+  for (const auto& node : nodes_) {
+    check_inventions(context_, *node);
+    node->client().read_sums();
+  }
+  check_health(context_, nodes_);
+  check_writes(context_, nodes_);
+}
+
+/// Nodes that agree fall silent but for a digest now and then.
+void Simulation::be_quiet() {
+  advance(120'000);
+  const auto before = network_.messages;
+  context_.note("sim", "silence");
+  advance(300'000);
+  const auto said = network_.messages - before;
+  const auto most = 2 * links_.size() * (300 / 25 + 2);
+  if (said > most) {
+    context_.fail(fmt::format("{} messages in 300 s between nodes that agree", said));
+  }
+}
+
+/// Hearing everything once more changes nothing.
+void Simulation::replay() {
+  const State before = state_of(*nodes_[0]);
+  const Node& node = *nodes_[0];
+  network_.inject(node.name(), traffic_);
+  advance(60'000);
+  const State after = state_of(*nodes_[0]);
+  if (before.have != after.have || before.images != after.images) {
+    context_.fail("old messages, heard again, changed the file of " + node.name());
+  }
+}
+
+}  // namespace mycelial::sim
