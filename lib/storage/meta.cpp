@@ -35,6 +35,7 @@ CREATE INDEX mycelial_row_hidden ON mycelial_row(tbl, status) WHERE status > 1;
 -- Unique values that hidden rows claim.
 CREATE TABLE mycelial_claim(tbl INTEGER, idx INTEGER, value BLOB, ident BLOB,
                             PRIMARY KEY(tbl, idx, value, ident)) WITHOUT ROWID;
+CREATE INDEX mycelial_claim_of ON mycelial_claim(tbl, ident);
 CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER, ident BLOB,
                                col TEXT, kind TEXT, value TEXT, winner TEXT, rule TEXT,
                                at INTEGER);

@@ -424,7 +424,11 @@ void Sealer::rekey(const RowName& name) {
   const auto old = s_.unpack(before, nullptr);
   const auto position = io->info().key.front();
   std::int64_t free = s_.db_.integer("SELECT value FROM mycelial_meta WHERE key = 'rekey'");
-  free = std::max(free, io->max_rowid()) + 1;
+  // Other sites re-key at the same time and count from the same number: steps at random keep them
+  // from taking each other's, round after round.
+  std::uint8_t step = 0;
+  s_.options_.entropy->fill(&step, sizeof step);
+  free = std::max(free, io->max_rowid()) + 1 + step % 32;
   s_.meta_.set("rekey", core::Value::of(free));
   core::LocalWrite w;
   w.dot = dot_;

@@ -65,35 +65,38 @@ void StoreImpl::start() {
 
 /// One write transaction. What `work` throws rolls everything back, caches included.
 Status StoreImpl::write(const std::function<void()>& work) {
-  return naming(path_, guard([&] {
-                  try {
-                    Transaction transaction(db_);
-                    Meta::create(db_);
-                    refresh(true);
-                    check_identity();
-                    work();
-                    segments_->flush();
-                    if (sealed_now_) renew_nonce();
-                    meta_.save_clock();
-                    transaction.commit();
-                    sealed_now_ = false;
-                  } catch (...) {
-                    sealed_now_ = false;
-                    cache_version_ = -1;
-                    schema_version_ = -1;
-                    if (segments_) segments_->discard();
-                    throw;
-                  }
-                }));
+  const Status status = guard([&] {
+    try {
+      Transaction transaction(db_);
+      Meta::create(db_);
+      refresh(true);
+      check_identity();
+      work();
+      segments_->flush();
+      if (sealed_now_) renew_nonce();
+      meta_.save_clock();
+      transaction.commit();
+      sealed_now_ = false;
+    } catch (...) {
+      sealed_now_ = false;
+      cache_version_ = -1;
+      schema_version_ = -1;
+      tail_bytes_.reset();
+      if (segments_) segments_->discard();
+      throw;
+    }
+  });
+  return naming(path_, status);
 }
 
 Status StoreImpl::read_only(const std::function<void()>& work) {
-  return naming(path_, guard([&] {
-                  Transaction transaction(db_, "BEGIN");
-                  if (Meta::exists(db_)) refresh(false);
-                  work();
-                  transaction.commit();
-                }));
+  const Status status = guard([&] {
+    Transaction transaction(db_, "BEGIN");
+    if (Meta::exists(db_)) refresh(false);
+    work();
+    transaction.commit();
+  });
+  return naming(path_, status);
 }
 
 /// Drops caches when another connection may have changed what they hold.

@@ -174,6 +174,8 @@ class StoreImpl final : public Store {
   std::map<std::uint32_t, std::unique_ptr<TableIo>> tables_;
   std::map<Hash, core::Schema> schemas_;
   std::map<std::uint32_t, bool> hidden_known_;  // cache of has_hidden
+  std::optional<std::uint64_t> tail_bytes_;     // of sets kept, up to...
+  std::uint64_t tail_newest_ = 0;               // ...the set of this order
   std::map<Hash, core::UnitRef> cuts_;          // made for peers, in this run
   Bytes nonce_;
   std::int64_t schema_version_ = -1;

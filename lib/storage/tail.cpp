@@ -44,6 +44,10 @@ core::UnitRef StoreImpl::keep_set(const core::Header& h, const Hash& id, ByteVie
   }
   s.run();
   ref.order = static_cast<std::uint64_t>(db_.last_rowid());
+  if (tail_bytes_ && ref.order == tail_newest_ + 1) {
+    *tail_bytes_ += bytes.size();
+    tail_newest_ = ref.order;
+  }
   return ref;
 }
 
@@ -55,7 +59,13 @@ std::uint64_t StoreImpl::tail_limit() {
 }
 
 void StoreImpl::trim_tail() {
-  auto bytes = static_cast<std::uint64_t>(db_.integer("SELECT sum(size) FROM mycelial_set"));
+  // Counted again only if another process has sealed meanwhile.
+  const auto newest = static_cast<std::uint64_t>(db_.integer("SELECT max(ord) FROM mycelial_set"));
+  if (!tail_bytes_ || newest != tail_newest_) {
+    tail_bytes_ = static_cast<std::uint64_t>(db_.integer("SELECT sum(size) FROM mycelial_set"));
+    tail_newest_ = newest;
+  }
+  std::uint64_t& bytes = *tail_bytes_;
   const auto limit = tail_limit();
   while (bytes > limit) {
     Statement oldest(db_,

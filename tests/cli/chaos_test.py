@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Five processes in a line, plain SQL, links that break, 100 SIGKILLs: nothing is lost.
+"""Five processes in a line, plain SQL, links that break, 120 SIGKILLs: nothing is lost.
 
 Usage: chaos_test.py [SEED [KILLS]]
 """
@@ -182,7 +182,7 @@ def verify(node, writers):
 
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(10**6)
-    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 120
     print("seed", seed, flush=True)
     rng = random.Random(seed)
     with Folder() as folder:
