@@ -149,8 +149,7 @@ class WriteTable {
 };
 
 bool lists(const Marks& marks, Origin origin) {
-  return std::any_of(marks.begin(), marks.end(),
-                     [&](const Mark& m) { return m.origin == origin; });
+  return std::any_of(marks.begin(), marks.end(), [&](const Mark& m) { return m.origin == origin; });
 }
 
 /// Births that either side lists as dead, or that a side should list and does not (THE rule).

@@ -164,8 +164,9 @@ void Applier::add_overruled(const core::Row& old, const core::Row& merged,
 /// A cut that lists everything says by silence that a row is dead.
 void Applier::drop_unlisted() {
   std::vector<RowName> unlisted;
-  for (const auto& [id, io] : s_.tables_) {
-    s_.segments_->for_each(id, [&](const RowEntry& e) {
+  for (const auto& [table, owner] : s_.tables_) {
+    TableIo* const io = owner.get();
+    s_.segments_->for_each(table, [&, id = table](const RowEntry& e) {
       RowName name{id, {}};
       if (e.hidden) {
         name.identity = s_.wire_identity(*e.hidden);

@@ -160,7 +160,8 @@ Result<std::vector<std::string>> StoreImpl::check() {
     if (integrity != "ok") out.push_back("SQLite: " + integrity);
     if (!Meta::exists(db_)) return;
     const bool pending = db_.integer("SELECT EXISTS(SELECT 1 FROM mycelial_journal)") != 0;
-    for (const auto& [id, io] : tables_) {
+    for (const auto& [id, owner] : tables_) {
+      TableIo* const io = owner.get();
       const auto& name = io->info().name;
       if (needs_arming(db_, io->info())) {
         out.push_back(name +

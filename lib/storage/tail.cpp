@@ -240,11 +240,11 @@ Bytes StoreImpl::cut_body(const core::Header& header) {
   for (const auto& hash : records_known) body.add_schema(*schema_of(hash));
   for (const auto& [id, owner] : tables_) {
     TableIo& io = *owner;
-    segments_->for_each(id, [&](const RowEntry& e) {
+    segments_->for_each(id, [&, table = id](const RowEntry& e) {
       auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
       if (!is_news(row, peer)) return true;
       const auto key = fill(io, {e.rowid, {}}, row);
-      if (key) body.add(id, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));
+      if (key) body.add(table, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));
       io.release();
       return true;
     });

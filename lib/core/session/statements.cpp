@@ -29,7 +29,7 @@ void Exchange::Impl::say_have(LinkNumber number, const std::set<Stream>* only, b
   auto& link = links.at(number);
   std::vector<std::pair<Stream, Tip>> tips;
   for (const auto& entry : depot.have()) {
-    if (!only || only->contains(entry.first)) tips.push_back(entry);
+    if (!only || only->contains(entry.first)) tips.emplace_back(entry);
   }
   const std::size_t room = fragment_bytes(link.caps) / kTipBytes;
   const std::size_t per = std::clamp<std::size_t>(room, 1, 1024);

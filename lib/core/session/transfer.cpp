@@ -19,6 +19,7 @@ void Exchange::Impl::plan(LinkNumber number, Peer& peer) {
   const auto& link = links.at(number);
   WantMessage want;
   for (const auto& [stream, entry] : peer.tips) {
+    const Site& author = stream.site;
     const auto last = entry.second.seq;
     const auto ours = held(stream);
     if (last <= ours || want.needs.size() >= kNeedsPerWant) continue;
@@ -28,7 +29,7 @@ void Exchange::Impl::plan(LinkNumber number, Peer& peer) {
     const bool others_push = std::any_of(links.begin(), links.end(), [&](const auto& l) {
       return l.first != number &&
              std::any_of(l.second.peers.begin(), l.second.peers.end(), [&](const auto& p) {
-               return p.second.feeds_us || p.second.site == stream.site;
+               return p.second.feeds_us || p.second.site == author;
              });
     });
     if (!peer.fresh && before == asked.end() && (others_push || link.caps.group)) {
@@ -51,7 +52,7 @@ void Exchange::Impl::plan(LinkNumber number, Peer& peer) {
   for (const auto& unit : depot.staged()) {
     if (want.parts.size() < kPartsPerWant) want.parts.push_back({unit.id, depot.missing(unit)});
   }
-  for (const auto& entry : depot.have()) want.tips.push_back(entry);
+  for (const auto& entry : depot.have()) want.tips.emplace_back(entry);
   say(number, "want", std::move(want));
 }
 
