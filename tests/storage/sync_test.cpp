@@ -152,9 +152,9 @@ TEST_F(Sync, TheLoserOfTwoInsertsOfOneKeyIsListed) {
   // By then everybody had seen the loser: overwriting the row again is no news.
   c.sql("UPDATE person SET name = 'third'; DELETE FROM person");
   everybody();
-  EXPECT_EQ(a.store().conflicts()->size() + b.store().conflicts()->size() +
-                c.store().conflicts()->size(),
-            3 * 2u);
+  EXPECT_EQ(
+      a.store().conflicts()->size() + b.store().conflicts()->size() + c.store().conflicts()->size(),
+      3 * 2u);
 }
 
 TEST_F(Sync, ACutBringsTheSameAsTheSets) {
