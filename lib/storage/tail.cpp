@@ -284,7 +284,7 @@ Result<core::UnitRef> StoreImpl::cut(const std::vector<std::pair<core::Stream, c
     ref = {view->id, core::UnitKind::cut, h.stream, 0, 0, bytes.size(), 0};
   });
   if (!status.ok()) return status;
-  while (cuts_.size() >= kCutsKept) {
+  while (cuts_.size() >= kCutsKept && !cuts_.contains(ref.id)) {
     files_.remove(cuts_.begin()->first);
     cuts_.erase(cuts_.begin());
   }

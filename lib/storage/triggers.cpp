@@ -13,6 +13,7 @@ namespace {
 constexpr const char* kMs = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)";
 constexpr const char* kRandom = "(random() & 4294967295)";
 constexpr std::uint32_t kMaskBits = 62;
+constexpr const char* kRowidNames[] = {"rowid", "_rowid_", "oid"};
 
 /// Builds the statements of one table.
 class Writer {
@@ -78,6 +79,8 @@ class Writer {
     for (const auto& u : t_.uniques) {
       clash(u.columns, [&](std::size_t i) { return collation_name(u.collations[i]); });
     }
+    // A write that names a rowid can replace its row, whose key nothing else would tell.
+    if (t_.kind == TableKind::rowid_key) where += fmt::format(" OR (t.{0} = NEW.{0})", row_);
     if (where.empty()) return {};
     const bool key = key_in_entry();
     return fmt::format(
@@ -165,6 +168,9 @@ class Writer {
     of.erase(std::unique(of.begin(), of.end()), of.end());
     for (const auto c : of)
       columns += (columns.empty() ? "" : ", ") + quote_name(t_.columns[c].name);
+    if (t_.kind == TableKind::rowid_key) {
+      for (const auto* name : kRowidNames) columns += fmt::format(", {}", name);
+    }
     if (columns.empty()) return;
     std::string but;
     if (has_rowid()) {
@@ -213,7 +219,7 @@ std::vector<std::pair<std::string, std::string>> capture_triggers(const TableInf
 }
 
 std::string rowid_name(const TableInfo& table) {
-  for (const char* name : {"rowid", "_rowid_", "oid"}) {
+  for (const char* name : kRowidNames) {
     const bool taken = std::any_of(table.columns.begin(), table.columns.end(), [&](const auto& c) {
       return sqlite3_stricmp(c.name.c_str(), name) == 0;
     });

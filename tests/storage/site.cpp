@@ -1,14 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/storage/site.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
+#include "base/bytes.hpp"
+#include "storage/sqlite.hpp"
+
 namespace mycelial::test {
+namespace {
+
+std::string exact(sqlite3_value* v) {
+  const int type = sqlite3_value_type(v);
+  const auto bytes = [&] {
+    const auto* p = static_cast<const char*>(sqlite3_value_blob(v));
+    return ByteView(p, static_cast<std::size_t>(sqlite3_value_bytes(v)));
+  };
+  if (type == SQLITE_INTEGER) return "i" + std::to_string(sqlite3_value_int64(v));
+  if (type == SQLITE_FLOAT) {
+    const double r = sqlite3_value_double(v);
+    return "r" + to_hex({reinterpret_cast<const char*>(&r), sizeof r});
+  }
+  if (type == SQLITE_TEXT) return "t" + to_hex(bytes());
+  if (type == SQLITE_BLOB) return "b" + to_hex(bytes());
+  return "null";
+}
+
+}  // namespace
+
+std::string run_script(sqlite3* db, const std::string& script) {
+  std::string out;
+  const char* at = script.c_str();
+  while (*at) {
+    sqlite3_stmt* s = nullptr;
+    int rc = sqlite3_prepare_v2(db, at, -1, &s, &at);
+    if (rc == SQLITE_OK && !s) break;
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+      rc = sqlite3_step(s);
+      for (int i = 0; rc == SQLITE_ROW && i < sqlite3_column_count(s); ++i) {
+        const auto* text = sqlite3_column_text(s, i);
+        out += fmt::format(" {}:{}", sqlite3_column_type(s, i),
+                           text ? reinterpret_cast<const char*>(text) : "");
+      }
+    }
+    sqlite3_finalize(s);
+    out += fmt::format(" rc {} changes {}", rc, sqlite3_changes(db));
+    if (rc == SQLITE_ERROR) out += sqlite3_errmsg(db);
+  }
+  if (!sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+  return out;
+}
+
+std::string dump_table(sqlite3* db, const std::string& table) {
+  sqlite3_stmt* s = nullptr;
+  const std::string query = "SELECT * FROM " + storage::quote_name(table);
+  EXPECT_EQ(sqlite3_prepare_v2(db, query.c_str(), -1, &s, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(db);
+  std::vector<std::string> rows;
+  while (s && sqlite3_step(s) == SQLITE_ROW) {
+    std::string row;
+    for (int i = 0; i < sqlite3_column_count(s); ++i) {
+      row += (i ? " " : "") + std::string(sqlite3_column_name(s, i)) + "=";
+      row += exact(sqlite3_column_value(s, i));
+    }
+    rows.push_back(std::move(row));
+  }
+  sqlite3_finalize(s);
+  std::sort(rows.begin(), rows.end());
+  std::string out;
+  for (const auto& row : rows) out += row + "\n";
+  return out;
+}
 
 void SeededEntropy::fill(void* out, std::size_t bytes) noexcept {
   auto* at = static_cast<unsigned char*>(out);
@@ -21,6 +89,8 @@ Site::Site(World& world, const std::string& name, const std::string& schema) : w
   path_ = folder_ + "/" + name + ".db";
   EXPECT_EQ(sqlite3_open(path_.c_str(), &client_), SQLITE_OK);
   sqlite3_busy_timeout(client_, 5000);
+  sqlite3_extended_result_codes(client_, 1);
+  EXPECT_EQ(sql("PRAGMA synchronous = OFF"), SQLITE_OK);
   EXPECT_EQ(sql(schema), SQLITE_OK) << sqlite3_errmsg(client_);
   open();
 }

@@ -33,6 +33,13 @@ struct World {
   SeededEntropy entropy;
 };
 
+/// Rows of a table as text that tells every type and byte apart, sorted.
+std::string dump_table(sqlite3* db, const std::string& table);
+
+/// Runs a script statement by statement: result codes, changes(), and rows that it returned. Ends
+/// a transaction that a failure left open.
+std::string run_script(sqlite3* db, const std::string& script);
+
 class Site {
  public:
   Site(World& world, const std::string& name, const std::string& schema);
@@ -44,6 +51,9 @@ class Site {
   int sql(const std::string& text);
   /// Rows as text, values joined by |, rows by newline.
   std::string rows(const std::string& query);
+  /// Every row of a table with types and exact bytes, in an order of their own.
+  std::string dump(const std::string& table) { return dump_table(client_, table); }
+  sqlite3* client() { return client_; }
   storage::Store& store() { return *store_; }
   void open(storage::StoreOptions options = {});
   void close() { store_.reset(); }

@@ -172,6 +172,22 @@ TEST_F(Sync, ACutBringsTheSameAsTheSets) {
   everybody();
 }
 
+TEST_F(Sync, ACutMadeAgainIsTheSameAndStaysReadable) {
+  std::string id;
+  for (int i = 0; i < 9; ++i) {
+    a.sql("INSERT INTO log VALUES(1, 1)");
+    for (int again = 0; again < 2; ++again) {
+      const auto cut = a.store().cut({}, {});
+      ASSERT_TRUE(cut.ok()) << cut.status().to_string();
+      if (again == 1) {
+        EXPECT_EQ(cut->id.hex(), id);
+      }
+      id = cut->id.hex();
+      EXPECT_TRUE(a.store().read(*cut, 0, cut->size).ok());
+    }
+  }
+}
+
 TEST_F(Sync, RandomHistoriesConverge) {
   for (unsigned seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
