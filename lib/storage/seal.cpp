@@ -277,13 +277,33 @@ void Sealer::seal_row(const Gathered& g) {
   if (!was_alive && values.empty() && before.place == BookRow::Place::none) return g.io->release();
   const auto piece = core::local_piece(old, describe(g, values, was_alive), s_.meta_.ranks());
   if (!(piece == core::Row{})) {
-    const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+    std::vector<core::Discarded> discarded;
+    const auto merged =
+        core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks(), &discarded);
+    if (was_alive && !before.shown()) list_replaced(g, old, discarded, values);
     keep(g, before, merged, !values.empty());
     emit(*g.io, g.what.identity, piece);
     if (values.empty() && g.what.removed) kill_losers_of(*g.io, g.what.identity);
     if (!values.empty() || was_alive) touched_tables_.insert(table);
   }
   g.io->release();
+}
+
+/// The key was free to its writer, for the row that had it was not shown. Lists what that row held.
+void Sealer::list_replaced(const Gathered& g, const core::Row& old,
+                           const std::vector<core::Discarded>& discarded,
+                           std::span<const core::Value> values) {
+  for (const auto& d : discarded) {
+    const auto position = g.io->position_of(d.cell.column);
+    const auto* best = core::winner(old, d.cell.column, s_.meta_.ranks());
+    // What lost to another version before has been listed then.
+    if (!position || old.writes[best->write] != d.write) continue;
+    const auto lost = to_literal(d.cell.value);
+    const auto now = values.empty() ? std::string() : to_literal(values[*position]);
+    if (lost == now) continue;
+    s_.note_conflict(g.io->info().id, g.what.identity, g.io->info().columns[*position].name,
+                     "superseded", lost, now, "an insert of its key, while it was not shown");
+  }
 }
 
 /// The row's bookkeeping goes where the row went. What the table shows needs no copy here.

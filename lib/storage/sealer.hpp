@@ -43,6 +43,9 @@ class Sealer {
   core::LocalWrite describe(const Gathered& g, std::span<const core::Value> values,
                             bool alive_before) const;
   void seal_row(const Gathered& g);
+  void list_replaced(const Gathered& g, const core::Row& old,
+                     const std::vector<core::Discarded>& discarded,
+                     std::span<const core::Value> values);
   void keep(const Gathered& g, const BookRow& before, core::Row merged, bool shown);
   void emit(TableIo& io, const core::Identity& identity, core::Row piece);
   void kill_losers_of(TableIo& io, const core::Identity& winner);

@@ -12,6 +12,7 @@ CREATE TABLE log(a, b);
 CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT, n INTEGER DEFAULT 7);
 CREATE TABLE person(email TEXT COLLATE NOCASE PRIMARY KEY, name TEXT, age INTEGER);
 CREATE TABLE part(a INTEGER, b TEXT, v, PRIMARY KEY(a, b)) WITHOUT ROWID;
+CREATE TABLE word(k TEXT PRIMARY KEY, label TEXT UNIQUE, v);
 CREATE TABLE tag(id INTEGER PRIMARY KEY, label TEXT UNIQUE, v);
 )sql";
 
@@ -155,6 +156,22 @@ TEST_F(Sync, TheLoserOfTwoInsertsOfOneKeyIsListed) {
   EXPECT_EQ(
       a.store().conflicts()->size() + b.store().conflicts()->size() + c.store().conflicts()->size(),
       3 * 2u);
+}
+
+TEST_F(Sync, AnInsertOverAHiddenRowListsWhatItReplaces) {
+  a.sql("INSERT INTO word VALUES('k', 'same', 'old')");
+  world.clock.now += 1000;
+  b.sql("INSERT INTO word VALUES('m', 'same', 'b')");
+  everybody();
+  ASSERT_EQ(c.rows("SELECT k FROM word"), "m");
+  EXPECT_EQ(c.sql("INSERT INTO word VALUES('k', 'another', 'new')"), SQLITE_OK);
+  everybody();
+  EXPECT_EQ(a.rows("SELECT * FROM word ORDER BY k"), "k|another|new\nm|same|b");
+  std::string listed;
+  const auto conflicts = c.store().conflicts();
+  ASSERT_TRUE(conflicts.ok()) << conflicts.status().to_string();
+  for (const auto& conflict : *conflicts) listed += conflict.kind + " " + conflict.value + "; ";
+  EXPECT_EQ(listed, "superseded 'same'; superseded 'old'; ");
 }
 
 TEST_F(Sync, ACutBringsTheSameAsTheSets) {
