@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "storage/store.hpp"
 #include "tests/sim/statements.hpp"
 
 namespace mycelial::sim {
@@ -86,7 +87,7 @@ void Client::end(bool commit) {
   }
   open_ = false;
   if (!acknowledged) return;
-  c_.ledger.committed(name_, before_, after, seen(), captured());
+  bury(c_.ledger.committed(name_, before_, after, seen(), captured()));
   if (on_commit) on_commit();
 }
 
@@ -109,6 +110,29 @@ void Client::restart() {
 void Client::run(const std::string& sql) {
   const int code = db_->run(sql);
   c_.note(name_, fmt::format("{} -> {}", sql, code));
+}
+
+/// Deleting a row that others are hidden behind ends them too: they were listed.
+void Client::bury(const Transaction& t) {
+  int code = SQLITE_OK;
+  const auto hidden = reader_->rows("SELECT 1 FROM mycelial_row WHERE status = 2 LIMIT 1", &code);
+  if (hidden.empty() || t.effects.empty()) return;
+  const Running as(&program_);
+  storage::StoreOptions options;
+  options.clock = program_.clock;
+  options.entropy = &c_.world;
+  options.exclusive = false;
+  auto store = storage::Store::open(path_, options);
+  const auto conflicts = store.ok() ? (*store)->conflicts() : store.status();
+  if (!conflicts.ok()) return c_.fail("conflicts: " + conflicts.status().to_string());
+  for (const Conflict& conflict : *conflicts) {
+    if (conflict.kind != "hidden") continue;
+    for (const Effect& e : t.effects) {
+      const bool hider = e.key == conflict.winner || conflict.winner.starts_with("row ");
+      if (e.kind != Effect::Kind::death || e.table != conflict.table || !hider) continue;
+      c_.ledger.buried(e.table, literals_in(conflict.value));
+    }
+  }
 }
 
 /// By site, how far the file had got.

@@ -44,6 +44,7 @@ class Client {
   void run(const std::string& sql);
   bool look(Images& into);
   Seen seen();
+  void bury(const Transaction& t);
 
   Context& c_;
   const std::string name_;

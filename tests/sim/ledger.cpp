@@ -43,8 +43,8 @@ bool Ledger::knows(const std::string& table, const std::string& column,
   return value == "NULL" || known_.contains(table + "." + column + "=" + value);
 }
 
-void Ledger::committed(const std::string& node, const Images& before, const Images& after,
-                       Seen seen, bool captured) {
+const Transaction& Ledger::committed(const std::string& node, const Images& before,
+                                     const Images& after, Seen seen, bool captured) {
   Transaction t{transactions_.size() + 1, node, std::move(seen), captured, {}};
   for (const auto& [name, now] : after) {
     const Table& table = table_named(name);
@@ -57,7 +57,18 @@ void Ledger::committed(const std::string& node, const Images& before, const Imag
       if (!then.contains(key)) compare(table, key, nullptr, &row, t);
     }
   }
-  if (!t.effects.empty()) transactions_.push_back(std::move(t));
+  transactions_.push_back(std::move(t));
+  return transactions_.back();
+}
+
+void Ledger::buried(const std::string& table, const std::set<std::string>& values) {
+  for (const auto& value : values) {
+    const auto found = by_value_.find(value);
+    if (found == by_value_.end()) continue;
+    for (const std::size_t i : found->second) {
+      if (writes_[i].table == table) writes_[i].overwritten = true;
+    }
+  }
 }
 
 void Ledger::compare(const Table& table, const std::string& key, const Row* before,

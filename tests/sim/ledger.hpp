@@ -47,8 +47,10 @@ class Ledger {
   /// A new value as an SQL literal; `any`: of any type, else text.
   std::string fresh(Random& random, bool any);
   /// A transaction that changed `before` into `after` was acknowledged.
-  void committed(const std::string& node, const Images& before, const Images& after, Seen seen,
-                 bool captured);
+  const Transaction& committed(const std::string& node, const Images& before, const Images& after,
+                               Seen seen, bool captured);
+  /// Somebody who had seen these values listed deleted the row that hid them.
+  void buried(const std::string& table, const std::set<std::string>& values);
   const std::vector<Write>& writes() const { return writes_; }
   const std::vector<Transaction>& transactions() const { return transactions_; }
   bool knows(const std::string& table, const std::string& column, const std::string& value) const;

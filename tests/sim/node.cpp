@@ -117,7 +117,7 @@ void Node::between() {
   const Running nobody(nullptr);
   switch (c_.random.below(20)) {
     case 0:
-      if (c_.random.chance(0.1)) process_->program.dead = true;
+      if (c_.random.chance(0.03)) process_->program.dead = true;
       break;
     case 1:
     case 2:

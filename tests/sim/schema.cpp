@@ -39,13 +39,13 @@ std::vector<Table> make() {
        {"a", "b"},
        "CREATE TABLE note(name TEXT PRIMARY KEY, life TEXT, up TEXT, a, b TEXT)"},
       {"pair",
-       {"x", "y", "life", "up", "a", "b"},
+       {"x", "y", "tag", "life", "up", "a", "b"},
        {"x", "y"},
-       "",
+       "tag",
        false,
        {"a", "b"},
-       "CREATE TABLE pair(x INTEGER, y TEXT, life TEXT, up TEXT, a, b TEXT, PRIMARY KEY(x, y)) "
-       "WITHOUT ROWID"},
+       "CREATE TABLE pair(x INTEGER, y TEXT, tag TEXT UNIQUE, life TEXT, up TEXT, a, b TEXT, "
+       "PRIMARY KEY(x, y)) WITHOUT ROWID"},
       {"log",
        {"life", "a", "b"},
        {},

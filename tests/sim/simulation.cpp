@@ -64,6 +64,7 @@ Simulation::~Simulation() {
   world_.after_task = nullptr;
   nodes_.clear();
   std::error_code ignored;
+  if (options_.keep) return;
   std::filesystem::remove_all(context_.folder, ignored);
 }
 
@@ -79,12 +80,13 @@ void Simulation::add_node() {
   }
   nodes_.push_back(std::make_unique<Node>(context_, name, number));
   Node& node = *nodes_.back();
-  node.interference = context_.interference;
   if (number > 0) link(node, *nodes_[random_.below(static_cast<std::uint64_t>(number))]);
   for (int i = 0; i < number; ++i) {
     if (random_.chance(options_.profile.density)) link(node, *nodes_[static_cast<std::size_t>(i)]);
   }
+  if (random_.chance(0.2)) node.interference = context_.interference;
   node.start();
+  node.interference = context_.interference;
 }
 
 void Simulation::link(Node& a, Node& b) {

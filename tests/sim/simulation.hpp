@@ -20,6 +20,7 @@ struct Options {
   Profile profile = *profile_named("vehicle");
   std::string disk = "/dev/shm";  ///< A folder for the files of the run.
   bool verbose = false;
+  bool keep = false;  ///< Leave the files there.
 };
 
 struct Report {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "storage/sqlite.hpp"
 
@@ -96,6 +97,19 @@ std::string Connection::error() const {
 }
 bool Connection::in_transaction() const {
   return sqlite3_get_autocommit(db_) == 0;
+}
+
+std::set<std::string> literals_in(const std::string& text) {
+  std::set<std::string> out;
+  std::string word;
+  for (const char ch : text + ' ') {
+    if (ch != ' ' && ch != ',') {
+      word += ch;
+    } else if (!word.empty()) {
+      out.insert(std::exchange(word, {}));
+    }
+  }
+  return out;
 }
 
 std::vector<std::string> contents(const Image& image) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ class Connection {
   sqlite3* db_ = nullptr;
   std::map<std::string, sqlite3_stmt*> prepared_;
 };
+
+/// Literals in a list of "column = literal, ...". The workload's hold neither blanks nor commas.
+std::set<std::string> literals_in(const std::string& text);
 
 /// Rows without their rowids, sorted: what must be equal on every node.
 std::vector<std::string> contents(const Image& image);

@@ -30,6 +30,7 @@ and virtual time, breaks everything that may break, and checks the laws.
   --steps K         things that happen before everything is healed (default 60)
   --profile P       drone, ship or vehicle (default: by seed)
   --disk DIR        where the files are while a run lasts (default /dev/shm)
+  --keep            leave the files of runs there
   --verbose         print everything that happens
   --help            this
 
@@ -89,6 +90,8 @@ std::optional<Arguments> parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--help") {
       out.help = true;
+    } else if (words[i] == "--keep") {
+      out.options.keep = true;
     } else if (words[i] == "--verbose") {
       out.options.verbose = true;
     } else if (i + 1 >= words.size() || !parse_value(words[i], words[i + 1], out)) {

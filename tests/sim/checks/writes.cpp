@@ -7,22 +7,6 @@
 #include "tests/sim/checks/checks.hpp"
 
 namespace mycelial::sim {
-namespace {
-
-/// Literals in a list of "column = literal, ...". The workload's hold neither blanks nor commas.
-void add_literals(const std::string& text, std::set<std::string>& out) {
-  std::string word;
-  for (const char ch : text + ' ') {
-    if (ch != ' ' && ch != ',') {
-      word += ch;
-    } else if (!word.empty()) {
-      out.insert(std::exchange(word, {}));
-    }
-  }
-}
-
-}  // namespace
-
 void check_writes(Context& c, const Nodes& nodes) {
   std::set<std::string> visible, listed;
   int code = 0;
@@ -36,7 +20,7 @@ void check_writes(Context& c, const Nodes& nodes) {
       const auto conflicts = e.conflicts();
       if (!conflicts.ok()) return c.fail("conflicts: " + conflicts.status().to_string());
       for (const Conflict& conflict : *conflicts) {
-        add_literals(conflict.value, listed);
+        listed.merge(literals_in(conflict.value));
         c.note(node->name(),
                fmt::format("lists {} {} of {} {}: {} ({})", conflict.kind, conflict.column,
                            conflict.table, conflict.row, conflict.value, conflict.winner));
