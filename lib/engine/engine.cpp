@@ -29,7 +29,7 @@ Result<std::shared_ptr<Engine>> Engine::open(Setup setup) {
 }
 
 std::shared_ptr<Engine> Engine::over(Setup setup, std::unique_ptr<storage::Store> store) {
-  const std::shared_ptr<Engine> engine(new Engine(std::move(setup), std::move(store)));
+  std::shared_ptr<Engine> engine(new Engine(std::move(setup), std::move(store)));
   engine->start();
   return engine;
 }

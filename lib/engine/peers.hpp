@@ -17,7 +17,7 @@ namespace mycelial::engine {
 class PeerBook {
  public:
   void dialing(const std::string& endpoint) { dialed_.try_emplace(endpoint); }
-  bool is_dialed(const std::string& endpoint) const { return dialed_.count(endpoint) != 0; }
+  bool is_dialed(const std::string& endpoint) const { return dialed_.contains(endpoint); }
   /// False if it only repeats, in the words of the transport, that a link has ended.
   bool dial_failed(const std::string& endpoint, const std::string& why);
   void left(const LinkState& link, const Status& reason);

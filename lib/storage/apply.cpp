@@ -39,7 +39,11 @@ void Applier::run(ByteView body) {
   codec::BodyReader reader(body, [this](const Hash& hash) { return s_.schema_of(hash); });
   for (;;) {
     auto item = reader.next();
-    if (!item.ok()) throw StorageError(item.status().code(), std::string(item.status().message()));
+    if (!item.ok()) {  // Also a schema that nobody described: its author's fault, for good.
+      const bool newer = item.status().code() == Errc::version;
+      throw StorageError(newer ? Errc::version : Errc::corrupt,
+                         std::string(item.status().message()));
+    }
     if (!*item) break;
     if ((*item)->schema) s_.remember_schema(*(*item)->schema, false);
     if ((*item)->block) apply_block(*(*item)->block);
