@@ -120,6 +120,19 @@ void Witness::note(ByteView current, ByteView next) {
   ::close(fd);
 }
 
+/// Another process may have noted its own next nonce by now; then there is nothing to forget.
+void Witness::forget_nonce(ByteView current, ByteView next) {
+  const std::string text = read_file(path_);
+  const auto at = text.find("\n" + to_hex(current) + " " + to_hex(next) + "\n");
+  if (current.empty() || at == std::string::npos) return;
+  const int fd = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;  // gone: nothing is known
+  const std::string blank(to_hex(current).size(), '-');
+  const auto written = ::pwrite(fd, blank.data(), blank.size(), static_cast<off_t>(at) + 1);
+  ::close(fd);
+  if (written != static_cast<ssize_t>(blank.size())) io_error(path_, "write");
+}
+
 void Witness::forget() {
   ::unlink(path_.c_str());
 }

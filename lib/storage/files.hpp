@@ -44,8 +44,11 @@ class Witness {
   bool acquire(std::int64_t* holder);
   /// True if this file, at this place, was last written with this nonce.
   bool knows(ByteView nonce) const;
-  /// Notes that the database is about to carry `next` (it may still carry `current`).
+  /// Notes that the database is about to carry `next`; it may still carry `current` (empty: if it
+  /// does not get `next`, it is a file that nobody knows).
   void note(ByteView current, ByteView next);
+  /// The database carries `next` for good: a file with `current` is a copy from now on.
+  void forget_nonce(ByteView current, ByteView next);
   void forget();  ///< Removes the file (untrack).
 
  private:

@@ -73,12 +73,16 @@ Status StoreImpl::write(const std::function<void()>& work) {
       check_identity();
       work();
       segments_->flush();
-      if (sealed_now_) renew_nonce();
+      if (sealed_now_) renew_nonce(nonce_);
       meta_.save_clock();
       transaction.commit();
       sealed_now_ = false;
+      // Before anything leaves: a file that still has the old nonce is an older copy.
+      if (!nonce_before_.empty()) witness_.forget_nonce(nonce_before_, nonce_);
+      nonce_before_.clear();
     } catch (...) {
       sealed_now_ = false;
+      nonce_before_.clear();
       cache_version_ = -1;
       schema_version_ = -1;
       tail_bytes_.reset();
@@ -119,13 +123,19 @@ void StoreImpl::refresh(bool may_write) {
 /// give away a number. What the copy had captured is sealed under the new site; rows whose identity
 /// is ours keep the old label, so that original and copy agree about them.
 void StoreImpl::check_identity() {
-  if (identity_checked_) return;
+  if (!is_copy()) return;
   identity_checked_ = true;
   const bool born = meta_.site().is_baseline();
-  if (!born && witness_.knows(nonce_)) return;
   take_site();
   if (born) meta_.set_label(meta_.site());
-  renew_nonce();
+  renew_nonce({});  // if this is rolled back, the file is still one that nobody knows
+}
+
+bool StoreImpl::is_copy() {
+  if (!identity_checked_) {
+    identity_checked_ = !meta_.site().is_baseline() && witness_.knows(nonce_);
+  }
+  return !identity_checked_;
 }
 
 void StoreImpl::take_site() {
@@ -149,11 +159,12 @@ void StoreImpl::become_new_site() {
   if (!status.ok()) notes_.push_back("could not take a new site id: " + status.to_string());
 }
 
-void StoreImpl::renew_nonce() {
+void StoreImpl::renew_nonce(const Bytes& current) {
   Bytes next(16, '\0');
   options_.entropy->fill(next.data(), next.size());
-  witness_.note(nonce_, next);
+  witness_.note(current, next);
   meta_.set("nonce", core::Value::blob(next));
+  nonce_before_ = current;
   nonce_ = next;
 }
 
@@ -180,10 +191,16 @@ Result<std::uint64_t> StoreImpl::journal_entries(std::uint64_t limit) {
 
 Result<std::vector<core::UnitRef>> StoreImpl::seal() {
   std::vector<core::UnitRef> out;
-  const auto pending = journal_entries(1);
-  if (!pending.ok()) return pending.status();
-  if (*pending == 0 && losers_.empty()) return out;
-  const Status status = write([&] {
+  // Another connection may have put another file's contents here: then what we hold is other, too.
+  bool needed = !losers_.empty();
+  Status status = read_only([&] {
+    if (!Meta::exists(db_)) return;
+    needed =
+        needed || is_copy() || db_.integer("SELECT EXISTS(SELECT 1 FROM mycelial_journal)") != 0;
+  });
+  if (!status.ok()) return status;
+  if (!needed) return out;
+  status = write([&] {
     if (auto unit = seal_journal()) out.push_back(*unit);
     trim_tail();
   });

@@ -99,7 +99,8 @@ class StoreImpl final : public Store {
   void refresh(bool may_write);
   void check_identity();
   void take_site();
-  void renew_nonce();
+  bool is_copy();
+  void renew_nonce(const Bytes& current);
   std::uint64_t now_ms() { return options_.clock->wall_ms(); }
 
   // track.cpp
@@ -177,7 +178,7 @@ class StoreImpl final : public Store {
   std::optional<std::uint64_t> tail_bytes_;     // of sets kept, up to...
   std::uint64_t tail_newest_ = 0;               // ...the set of this order
   std::map<Hash, core::UnitRef> cuts_;          // made for peers, in this run
-  Bytes nonce_;
+  Bytes nonce_, nonce_before_;                  // the second one until the first is committed
   std::int64_t schema_version_ = -1;
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;

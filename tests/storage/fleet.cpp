@@ -20,12 +20,40 @@ Fleet::Fleet(std::size_t sites, const std::string& schema, const FleetOptions& o
     for (const auto& t : *tracked) {
       if (!t.tracked) fail(i, t.name + " is not tracked: " + t.reason);
     }
-    for (const auto& [stream, tip] : site.store().have()) {  // the baseline
-      const auto units = site.store().tail(stream, 1, tip.seq);
-      if (!units) continue;
-      for (const auto& unit : *units) take(i, unit);
-    }
+    catch_up(i);  // the baseline
   }
+}
+
+/// Tells the oracle of what the store sealed by itself.
+void Fleet::catch_up(std::size_t i) {
+  auto& store = (*this)[i].store();
+  const core::Stream own{store.site(), 0, 0};
+  const auto it = store.have().find(own);
+  if (it == store.have().end()) return;
+  const auto units = store.tail(own, 1, it->second.seq);
+  if (!units) return fail(i, "its own sets are gone");
+  for (const auto& unit : *units) take(i, unit);
+}
+
+Fleet::Snapshot Fleet::snapshot(std::size_t i) {
+  return {(*this)[i].image(), members_[i]->oracle};
+}
+
+std::size_t Fleet::add(const Snapshot& snapshot) {
+  const std::size_t i = size();
+  const std::string name(1, static_cast<char>('a' + i));
+  members_.push_back(std::make_unique<Member>(
+      Member{std::make_unique<Site>(world, name, snapshot.image), snapshot.oracle}));
+  catch_up(i);
+  return i;
+}
+
+void Fleet::restore(std::size_t i, const Snapshot& snapshot, Restore how) {
+  const auto before = (*this)[i].store().site();
+  (*this)[i].restore(snapshot.image, how);
+  members_[i]->oracle = snapshot.oracle;
+  seal(i);
+  if ((*this)[i].store().site() != before) catch_up(i);
 }
 
 void Fleet::fail(std::size_t i, const std::string& what) {

@@ -31,6 +31,15 @@ class Fleet {
   void send(std::size_t from, std::size_t to, Carry how = Carry::sets);
   /// Some of the sets that `to` lacks, in any order.
   void send_some(std::size_t from, std::size_t to, std::mt19937& random);
+  /// What is in a site's file now, and what its oracle knows.
+  struct Snapshot {
+    Image image;
+    Oracle oracle;
+  };
+  Snapshot snapshot(std::size_t i);
+  /// One more site, on a copy of a file; gives its number.
+  std::size_t add(const Snapshot& snapshot);
+  void restore(std::size_t i, const Snapshot& snapshot, Restore how);
   /// Until nobody has anything new.
   void exchange();
   /// The same; then everything must be equal, and as the oracles say.
@@ -50,6 +59,7 @@ class Fleet {
   std::vector<core::UnitRef> lacking(std::size_t from, std::size_t to);
   void stage(std::size_t from, std::size_t to, const core::UnitRef& unit);
   void apply(std::size_t to);
+  void catch_up(std::size_t i);
   void take(std::size_t i, const core::UnitRef& unit);
   void fail(std::size_t i, const std::string& what);
   bool took(std::size_t i, const std::string& doing, const Status& status);

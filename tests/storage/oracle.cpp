@@ -37,8 +37,8 @@ std::uint32_t Oracle::column_of(const std::string& table, const std::string& col
 
 core::Value Oracle::keep(core::Value value) {
   if (value.bytes.empty()) return value;
-  arena_.emplace_back(value.bytes);
-  value.bytes = arena_.back();
+  arena_->emplace_back(value.bytes);
+  value.bytes = arena_->back();
   return value;
 }
 

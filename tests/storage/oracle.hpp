@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,7 +45,7 @@ class Oracle {
   std::vector<std::uint64_t> covered_{0};
   std::vector<std::pair<std::string, std::string>> columns_;
   Rows rows_;
-  std::deque<Bytes> arena_;
+  std::shared_ptr<std::deque<Bytes>> arena_ = std::make_shared<std::deque<Bytes>>();
 };
 
 }  // namespace mycelial::test

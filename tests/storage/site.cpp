@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/bytes.hpp"
 #include "storage/sqlite.hpp"
@@ -30,6 +32,11 @@ std::string exact(sqlite3_value* v) {
   if (type == SQLITE_TEXT) return "t" + to_hex(bytes());
   if (type == SQLITE_BLOB) return "b" + to_hex(bytes());
   return "null";
+}
+
+void write_file(const std::string& path, const std::string& bytes) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << bytes;
 }
 
 }  // namespace
@@ -83,15 +90,30 @@ void SeededEntropy::fill(void* out, std::size_t bytes) noexcept {
   for (std::size_t i = 0; i < bytes; ++i) at[i] = static_cast<unsigned char>(random());
 }
 
-Site::Site(World& world, const std::string& name, const std::string& schema) : world_(world) {
+void Site::place(const std::string& name) {
   std::string pattern = (std::filesystem::temp_directory_path() / "mycelial-XXXXXX").string();
   folder_ = ::mkdtemp(pattern.data());
   path_ = folder_ + "/" + name + ".db";
+}
+
+void Site::connect() {
   EXPECT_EQ(sqlite3_open(path_.c_str(), &client_), SQLITE_OK);
   sqlite3_busy_timeout(client_, 5000);
   sqlite3_extended_result_codes(client_, 1);
   EXPECT_EQ(sql("PRAGMA synchronous = OFF"), SQLITE_OK);
+}
+
+Site::Site(World& world, const std::string& name, const std::string& schema) : world_(world) {
+  place(name);
+  connect();
   EXPECT_EQ(sql(schema), SQLITE_OK) << sqlite3_errmsg(client_);
+  open();
+}
+
+Site::Site(World& world, const std::string& name, const Image& image) : world_(world) {
+  place(name);
+  write_file(path_, image.bytes);
+  connect();
   open();
 }
 
@@ -108,6 +130,43 @@ void Site::open(storage::StoreOptions options) {
   auto opened = storage::Store::open(path_, options);
   ASSERT_TRUE(opened.ok()) << opened.status().to_string();
   store_ = std::move(*opened);
+}
+
+Image Site::image() {
+  const std::string copy = folder_ + "/image";
+  sqlite3* to = nullptr;
+  EXPECT_EQ(sqlite3_open(copy.c_str(), &to), SQLITE_OK);
+  sqlite3_backup* backup = sqlite3_backup_init(to, "main", client_, "main");
+  EXPECT_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+  sqlite3_backup_finish(backup);
+  sqlite3_close(to);
+  std::ifstream in(copy, std::ios::binary);
+  Image out{{std::istreambuf_iterator<char>(in), {}}};
+  std::filesystem::remove(copy);
+  return out;
+}
+
+void Site::restore(const Image& image, Restore how) {
+  const std::string copy = folder_ + "/image";
+  write_file(copy, image.bytes);
+  if (how == Restore::by_backup) {
+    sqlite3* from = nullptr;
+    EXPECT_EQ(sqlite3_open(copy.c_str(), &from), SQLITE_OK);
+    sqlite3_backup* backup = sqlite3_backup_init(client_, "main", from, "main");
+    EXPECT_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE) << sqlite3_errmsg(client_);
+    sqlite3_backup_finish(backup);
+    sqlite3_close(from);
+    return;
+  }
+  store_.reset();
+  sqlite3_close(client_);
+  if (how == Restore::by_rename) {
+    std::filesystem::rename(copy, path_);
+  } else {
+    write_file(path_, image.bytes);
+  }
+  connect();
+  open();
 }
 
 int Site::sql(const std::string& text) {

@@ -40,9 +40,22 @@ std::string dump_table(sqlite3* db, const std::string& table);
 /// a transaction that a failure left open.
 std::string run_script(sqlite3* db, const std::string& script);
 
+/// The bytes of a database file.
+struct Image {
+  std::string bytes;
+};
+
+enum class Restore {
+  in_place,   ///< cp old.db live.db: the inode stays.
+  by_rename,  ///< mv old.db live.db: another inode.
+  by_backup,  ///< .restore in the shell: the backup API into the live file, while it is open.
+};
+
 class Site {
  public:
   Site(World& world, const std::string& name, const std::string& schema);
+  /// A file with these bytes.
+  Site(World& world, const std::string& name, const Image& image);
   ~Site();
   Site(const Site&) = delete;
   Site& operator=(const Site&) = delete;
@@ -57,9 +70,16 @@ class Site {
   storage::Store& store() { return *store_; }
   void open(storage::StoreOptions options = {});
   void close() { store_.reset(); }
+  /// A copy of the file as it is, journal included. The store may be open.
+  Image image();
+  /// Puts a copy in the file's place while nobody has it open, and opens it again.
+  void restore(const Image& image, Restore how);
   const std::string& path() const { return path_; }
 
  private:
+  void place(const std::string& name);
+  void connect();
+
   World& world_;
   std::string folder_, path_;
   sqlite3* client_ = nullptr;
