@@ -43,6 +43,7 @@ class Applier {
                      std::vector<core::Discarded>& out) const;
   void list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
                       const core::Row& merged, const std::vector<core::Discarded>& discarded);
+  bool held(const core::Mark& dot) const;  ///< Before this unit.
   bool author_saw(const core::Mark& dot) const;
   core::Value keep(core::Value value);
   void contest(const Target& t, std::set<core::Identity> rows);

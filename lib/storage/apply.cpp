@@ -35,6 +35,11 @@ bool Applier::author_saw(const core::Mark& dot) const {
   return dot.origin == 0 || (dot.origin < seen_.size() && dot.seq <= seen_[dot.origin]);
 }
 
+bool Applier::held(const core::Mark& dot) const {
+  const auto covered = s_.meta_.covered();
+  return dot.origin < covered.size() && dot.seq <= covered[dot.origin];
+}
+
 void Applier::run(ByteView body) {
   codec::BodyReader reader(body, [this](const Hash& hash) { return s_.schema_of(hash); });
   for (;;) {
@@ -325,11 +330,11 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
                              const std::vector<core::Discarded>& discarded) {
   for (const auto& d : discarded) {
     const core::Mark dot{d.write.stamp.origin, d.write.stamp.seq};
-    const bool ours = d.write.carrier.origin < s_.meta_.covered().size() &&
-                      d.write.carrier.seq <= s_.meta_.covered()[d.write.carrier.origin];
     if (dot.origin == 0) continue;
-    // Carried along by an upsert whose author knew it: so do we, by now.
-    if (ours ? author_saw(dot) : d.write.carrier != dot) continue;
+    // Carried along by an upsert whose author knew it: known here too, but for what a cut brings.
+    const bool carried = d.write.carrier != dot;
+    const bool known = held(d.write.carrier) ? author_saw(dot) : carried && held(dot);
+    if (known) continue;
     const auto* best = core::winner(merged, d.cell.column, s_.meta_.ranks());
     if (!d.died && best && merged.writes[best->write].stamp == d.write.stamp) continue;
     std::string value = to_literal(d.cell.value), winner, column;

@@ -158,6 +158,22 @@ TEST_F(Sync, TheLoserOfTwoInsertsOfOneKeyIsListed) {
       3 * 2u);
 }
 
+TEST_F(Sync, ACutListsTheLosersThatAnUpsertCarries) {
+  a.sql("INSERT INTO person VALUES('x@y', 'first', 1)");
+  move(a, b);
+  b.sql("INSERT INTO person VALUES('x@y', 'no', 2) ON CONFLICT DO UPDATE SET age = 2");
+  ASSERT_TRUE(b.store().seal().ok());
+  world.clock.now += 1000;
+  c.sql("INSERT INTO person VALUES('x@y', 'second', 3)");
+  move(b, c, Carry::cut);
+  EXPECT_EQ(c.rows("SELECT * FROM person"), "x@y|second|3");
+  std::string listed;
+  const auto conflicts = c.store().conflicts();
+  ASSERT_TRUE(conflicts.ok()) << conflicts.status().to_string();
+  for (const auto& conflict : *conflicts) listed += conflict.value + " ";
+  EXPECT_EQ(listed, "'first' 2 ");
+}
+
 TEST_F(Sync, AnInsertOverAHiddenRowListsWhatItReplaces) {
   a.sql("INSERT INTO word VALUES('k', 'same', 'old')");
   world.clock.now += 1000;
