@@ -11,10 +11,9 @@ namespace mycelial::sim {
 
 Client::Client(Context& context, std::string name, int number, const std::string& path,
                Clock& clock)
-    : c_(context), name_(std::move(name)), number_(number), path_(path) {
+    : owner(number), c_(context), name_(std::move(name)), path_(path) {
   program_.clock = &clock;
-  db_ = std::make_unique<Connection>(path_, &program_);
-  reader_ = std::make_unique<Connection>(path_, &program_);
+  open();
 }
 
 void Client::act() {
@@ -29,7 +28,7 @@ void Client::act() {
 void Client::begin() {
   plan_.clear();
   before_.clear();
-  const bool transfer = has_accounts && c_.random.chance(0.2);
+  const bool transfer = c_.random.chance(0.2);
   plan_.push_back(transfer ? &accounts() : &tables()[c_.random.below(tables().size() - 1)]);
   if (c_.random.chance(0.2)) plan_.push_back(&tables()[c_.random.below(tables().size() - 1)]);
   if (plan_.size() == 2 && plan_[0] == plan_[1]) plan_.pop_back();
@@ -57,7 +56,7 @@ void Client::step() {
     int code = SQLITE_OK;
     const Image now = db_->image(table, &code);
     if (code != SQLITE_OK) return end(false);
-    next_ = &table == &accounts() ? account_statements(number_, now, c_.random, c_.ledger)
+    next_ = &table == &accounts() ? account_statements(owner, now, c_.random, c_.ledger)
                                   : random_statements(table, now, c_.random, c_.ledger);
     if (!db_->in_transaction() && next_.size() > 1) next_.resize(1);
   }
@@ -95,14 +94,17 @@ void Client::finish() {
   if (open_) end(next_.empty() && c_.random.chance(0.5));
 }
 
-void Client::restart() {
+void Client::close() {
   c_.note(name_, "the application is killed");
   program_.dead = true;
   db_ = nullptr;
   reader_ = nullptr;
-  program_.dead = false;
   open_ = false;
   next_.clear();
+}
+
+void Client::open() {
+  program_.dead = false;
   db_ = std::make_unique<Connection>(path_, &program_);
   reader_ = std::make_unique<Connection>(path_, &program_);
 }

@@ -23,8 +23,8 @@ class Client {
   void act();
   /// Ends what is open.
   void finish();
-  /// SIGKILL, then a new process.
-  void restart();
+  void close();  ///< SIGKILL.
+  void open();   ///< A new process.
   /// A reader: no transfer between accounts is ever half visible.
   void read_sums();
   void housekeeping();
@@ -33,7 +33,7 @@ class Client {
   Connection& reader() { return *reader_; }
   Connection& writer() { return *db_; }
   bool busy() const { return open_; }
-  bool has_accounts = true;  ///< May write accounts of its own.
+  int owner;  ///< Of the accounts that it writes.
 
   std::function<void()> on_commit;
 
@@ -48,7 +48,6 @@ class Client {
 
   Context& c_;
   const std::string name_;
-  const int number_;
   const std::string path_;
   Program program_;
   std::unique_ptr<Connection> db_, reader_;

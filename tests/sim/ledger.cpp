@@ -26,8 +26,10 @@ std::string Ledger::fresh(Random& random, bool any) {
       return std::to_string(2'000'000'000 + n) + ".5000000";
     case 3:
       return "x'" + std::to_string(1'000'000'000 + n) + "'";
-    default:
-      return "'t" + std::to_string(n) + "'";
+    default: {
+      const std::size_t more = random.chance(0.002) ? random.between(1000, 80'000) : 0;
+      return "'t" + std::to_string(n) + std::string(more, 'x') + "'";
+    }
   }
 }
 
@@ -59,6 +61,13 @@ const Transaction& Ledger::committed(const std::string& node, const Images& befo
   }
   transactions_.push_back(std::move(t));
   return transactions_.back();
+}
+
+/// What it wrote since may be lost, if it had told nobody.
+void Ledger::rolled_back(const std::string& node, std::uint64_t transactions) {
+  for (Write& w : writes_) {
+    if (w.node == node && w.transaction > transactions) w.captured = false;
+  }
 }
 
 void Ledger::buried(const std::string& table, const std::set<std::string>& values) {

@@ -51,6 +51,8 @@ class Ledger {
                                Seen seen, bool captured);
   /// Somebody who had seen these values listed deleted the row that hid them.
   void buried(const std::string& table, const std::set<std::string>& values);
+  /// The file of the node is again what it was after this many transactions of all.
+  void rolled_back(const std::string& node, std::uint64_t transactions);
   const std::vector<Write>& writes() const { return writes_; }
   const std::vector<Transaction>& transactions() const { return transactions_; }
   bool knows(const std::string& table, const std::string& column, const std::string& value) const;

@@ -48,6 +48,7 @@ void Node::start() {
   setup.path = path_;
   setup.options.environment = {&clock_, &c_.world, process_};
   setup.options.watch = false;
+  setup.options.tail_bytes_max = tail_bytes;
   setup.publish_peers = false;
   const Status status = [&]() -> Status {
     const Running as(&process_->program);
@@ -107,6 +108,33 @@ void Node::reap() {
     engine_ = nullptr;
   }
   process_ = nullptr;
+}
+
+/// Nothing runs meanwhile, so the copy is one of the file as it is. False if accounts have changed
+/// and no set holds that yet: original and copy would both say so, and each go on from there.
+bool Node::copy_to(const std::string& path) {
+  int code = 0;
+  const auto pending = client_->reader().rows(
+      "SELECT 1 FROM mycelial_journal j JOIN mycelial_table t ON t.id = j.what >> 3 WHERE t.name = "
+      "'account' LIMIT 1",
+      &code);
+  if (code != 0 || !pending.empty()) return false;
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code absent;
+    std::filesystem::copy_file(path_ + suffix, path + suffix,
+                               std::filesystem::copy_options::overwrite_existing, absent);
+  }
+  return true;
+}
+
+void Node::restore(const std::string& path) {
+  client_->close();
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::error_code absent;
+    std::filesystem::remove(path_ + suffix, absent);
+    std::filesystem::copy_file(path + suffix, path_ + suffix, absent);
+  }
+  client_->open();
 }
 
 /// An application may do anything between two statements of the engine; and power may fail.

@@ -61,7 +61,12 @@ class Node {
     }
     reap();
   }
+  /// Takes a copy of the database, as `cp` would, or puts one in its place; the engine is down.
+  bool copy_to(const std::string& path);
+  void restore(const std::string& path);
+
   std::vector<std::string> peers;  ///< Endpoints to dial.
+  std::uint64_t tail_bytes = 0;    ///< ReplicaOptions::tail_bytes_max
   double interference = 0;         ///< See Context.
 
  private:

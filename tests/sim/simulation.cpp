@@ -57,7 +57,7 @@ Simulation::Simulation(const Options& options)
     for (const auto& node : nodes_) node->reap();
   };
   context_.interference = 0.02;
-  for (int i = 0; i < options_.nodes; ++i) add_node();
+  for (int i = 0; i < options_.nodes; ++i) add_node("");
 }
 
 Simulation::~Simulation() {
@@ -68,12 +68,13 @@ Simulation::~Simulation() {
   std::filesystem::remove_all(context_.folder, ignored);
 }
 
-/// A node with an empty file of the schema, and links to some of those that are there.
-void Simulation::add_node() {
+/// A node with an empty file of the schema, or with a copy of somebody's, and links to some of
+/// those that are there.
+Node& Simulation::add_node(const std::string& copy_of) {
   const int number = static_cast<int>(nodes_.size());
   const std::string name = "n" + std::to_string(number);
-  {
-    Connection file(context_.folder + "/" + name + ".db", nullptr);
+  if (copy_of.empty()) {
+    Connection file(file_of(name), nullptr);
     std::string all = "BEGIN;";
     for (const Table& t : tables()) all += t.ddl + ";";
     if (file.run(all + "COMMIT") != 0) throw std::runtime_error(file.error());
@@ -84,9 +85,40 @@ void Simulation::add_node() {
   for (int i = 0; i < number; ++i) {
     if (random_.chance(options_.profile.density)) link(node, *nodes_[static_cast<std::size_t>(i)]);
   }
+  if (random_.chance(0.5)) node.tail_bytes = random_.between(1, 20'000);
   if (random_.chance(0.2)) node.interference = context_.interference;
   node.start();
   node.interference = context_.interference;
+  return node;
+}
+
+/// A new node: its file is new, or a copy of another's.
+void Simulation::join(Node& from) {
+  if (static_cast<int>(nodes_.size()) >= options_.nodes + 2) return;
+  const std::string name = "n" + std::to_string(nodes_.size());
+  if (random_.chance(0.5)) {
+    context_.note(name, "joins");
+    add_node("");
+  } else if (!from.up() && from.copy_to(file_of(name))) {
+    context_.note(name, "is a copy of " + from.name());
+    add_node(from.name());
+  }
+}
+
+/// A backup is made, and some time later put in place of the file.
+void Simulation::turn_back(Node& node) {
+  const std::string backup = file_of("backup-of-" + node.name());
+  const auto found = backups_.find(node.name());
+  if (found == backups_.end()) {
+    if (node.copy_to(backup)) backups_[node.name()] = ledger_.transactions().size();
+    return;
+  }
+  if (node.up()) return;
+  context_.note(node.name(), "goes back to its backup");
+  node.restore(backup);
+  ledger_.rolled_back(node.name(), found->second);
+  node.client().owner = owners_++;
+  backups_.erase(found);
 }
 
 void Simulation::link(Node& a, Node& b) {
@@ -125,9 +157,9 @@ void Simulation::advance(std::uint64_t ms) {
 void Simulation::step() {
   advance(random_.below(random_.chance(0.5) ? 50 : options_.profile.gap_max));
   Node& node = any();
-  enum { write, burst, fault, block, open, clock, read, seal, chores, compare };
-  switch (random_.weighted(
-      {60, 4, 8, options_.profile.blocks, options_.profile.opens, 1, 6, 2, 2, 2})) {
+  enum { write, burst, fault, block, open, clock, read, seal, chores, compare, newcomer, backup };
+  const auto& p = options_.profile;
+  switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, 2})) {
     case write:
       return node.client().act();
     case burst:
@@ -148,6 +180,10 @@ void Simulation::step() {
       return node.on_engine([](engine::Engine& e) { (void)e.seal(); });
     case chores:
       return node.client().housekeeping();
+    case newcomer:
+      return join(node);
+    case backup:
+      return turn_back(node);
     default:
       return check_convergence(context_, nodes_);
   }
@@ -162,7 +198,8 @@ void Simulation::process_fault(Node& node) {
     case 2:
       return node.kill_soon(random_.below(60));
     case 3:
-      node.client().restart();
+      node.client().close();
+      node.client().open();
       if (random_.chance(0.5)) node.kill();
       return;
     default:

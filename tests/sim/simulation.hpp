@@ -41,7 +41,12 @@ class Simulation {
   Report run();
 
  private:
-  void add_node();
+  std::string file_of(const std::string& node) const {
+    return context_.folder + "/" + node + ".db";
+  }
+  Node& add_node(const std::string& copy_of);
+  void join(Node& from);
+  void turn_back(Node& node);
   void link(Node& a, Node& b);
   Node& any() { return *nodes_[random_.below(nodes_.size())]; }
   void step();
@@ -66,7 +71,9 @@ class Simulation {
   Context context_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::pair<std::string, std::string>> links_;
-  std::vector<std::string> traffic_;  // messages that arrived anywhere
+  std::vector<std::string> traffic_;              // messages that arrived anywhere
+  std::map<std::string, std::uint64_t> backups_;  // node -> transactions that its backup holds
+  int owners_ = 1000;                             // numbers for owners of accounts begun anew
 };
 
 }  // namespace mycelial::sim
