@@ -13,14 +13,20 @@ constexpr TimeMs kBackoffMaxMs = 5000;
 Result<core::UnitRef> GuardedDepot::cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
                                         const std::vector<Hash>& resume) {
   auto unit = store_.cut(tips, resume);
-  faults_.outcome("making a snapshot for a peer", unit.status());
+  // Whoever needs it asks again; if nobody does, nobody would ever tell that the lock has gone.
+  if (unit.status().code() != Errc::busy) {
+    faults_.outcome("making a snapshot for a peer", unit.status());
+  }
   return unit;
 }
 
 Result<Bytes> GuardedDepot::read(const core::UnitRef& unit, std::uint64_t offset,
                                  std::size_t size) const {
   auto bytes = store_.read(unit, offset, size);
-  faults_.outcome("reading a change set", bytes.status());
+  // A set that has left the tail while it was sent is nothing wrong: a cut brings what was in it.
+  if (bytes.status().code() != Errc::not_found) {
+    faults_.outcome("reading a change set", bytes.status());
+  }
   return bytes;
 }
 

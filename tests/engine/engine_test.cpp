@@ -130,6 +130,23 @@ TEST_F(EngineTest, ABusyDatabaseIsTriedAgainAndNamed) {
   EXPECT_TRUE(a.engine->in_sync());
 }
 
+TEST_F(EngineTest, ASetThatLeavesTheTailWhileItIsSentIsNoError) {
+  auto [a, b] = pair();
+  world_.run(5000);
+  a.store->fail_read = Status(Errc::not_found, "the unit has left the tail");
+  a.store->write("x");
+  world_.run(2000);
+  EXPECT_EQ(last_error(a), "");
+  EXPECT_EQ(b.store->lines.size(), 0u);
+  a.store->fail_read = Status(Errc::io, "no such disk");
+  world_.run(30'000);
+  EXPECT_NE(last_error(a).find("no such disk"), std::string::npos);
+  a.store->fail_read = {};
+  world_.run(30'000);
+  EXPECT_EQ(last_error(a), "");
+  EXPECT_EQ(b.store->lines.size(), 1u);
+}
+
 TEST_F(EngineTest, AnInternalErrorStopsSyncingAndSaysWhy) {
   auto [a, b] = pair();
   world_.run(5000);

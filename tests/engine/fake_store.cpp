@@ -75,6 +75,7 @@ std::optional<std::vector<core::UnitRef>> FakeStore::tail(const core::Stream& st
 
 Result<Bytes> FakeStore::read(const core::UnitRef& unit, std::uint64_t offset,
                               std::size_t size) const {
+  if (!fail_read.ok()) return fail_read;
   const auto found = tail_.find({unit.stream, unit.last});
   if (found == tail_.end()) return Status(Errc::not_found, "no such unit");
   if (offset >= found->second.bytes.size()) return Bytes();

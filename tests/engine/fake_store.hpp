@@ -21,7 +21,7 @@ class FakeStore final : public storage::Store {
     changed_ = true;
   }
   std::set<std::string> lines;  ///< Local and remote ones.
-  Status fail_seal, fail_apply;
+  Status fail_seal, fail_apply, fail_read;
   int seals = 0, applies = 0, looks = 0;
 
   Status track(const std::string& table) override {
