@@ -178,7 +178,11 @@ void StoreImpl::place(TableIo& io, Rival& r) {
     if (const auto holder = io.holder(i, values)) blocker = identity_of(io, *holder);
   }
   put_hidden(io, r.identity, taken ? RowStatus::hidden : RowStatus::broken, r.row, blocker);
-  if (taken && is_own_loser(io, r.identity, r.row)) losers_.insert({io.info().id, r.identity});
+  // Another number helps only a row whose number is taken. To re-key one that lost a UNIQUE value
+  // would renew its claim, and two sites would go on outbidding each other.
+  const bool lost_key = taken && is_own_loser(io, r.identity, r.row) &&
+                        io.holder(io.info().uniques.size(), values).has_value();
+  if (lost_key) losers_.insert({io.info().id, r.identity});
 }
 
 void StoreImpl::settle(std::uint32_t table_number, std::set<core::Identity> contested) {

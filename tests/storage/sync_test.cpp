@@ -139,6 +139,19 @@ TEST_F(Sync, UniqueLoserIsHiddenListedAndReturns) {
   EXPECT_EQ(c.rows("SELECT count(*) FROM tag"), "2");
 }
 
+TEST_F(Sync, ALoserOfAKeyAndOfAUniqueValueIsNotReKeyedForEver) {
+  a.sql("INSERT INTO tag(label, v) VALUES('same', 'a')");
+  world.clock.now += 1000;
+  b.sql("INSERT INTO tag(label, v) VALUES('same', 'b')");
+  everybody();
+  everybody();
+  const auto sets = a.store().status()->sets_held;
+  everybody();
+  EXPECT_EQ(a.store().status()->sets_held, sets) << "nobody wrote, so nobody seals";
+  EXPECT_EQ(a.rows("SELECT count(*) FROM tag"), "1");
+  EXPECT_EQ(a.store().status()->hidden_rows, 1u);
+}
+
 TEST_F(Sync, TheLoserOfTwoInsertsOfOneKeyIsListed) {
   a.sql("INSERT INTO person VALUES('x@y', 'first', 1)");
   world.clock.now += 1000;
