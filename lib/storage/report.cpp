@@ -50,8 +50,8 @@ Result<ReplicaStatus> StoreImpl::status() {
     out.site = meta_.site().hex();
     for (const auto& [id, io] : tables_) {
       out.tables.push_back({io->info().name, true, {}});
-      if (!io->note().empty()) out.notes.push_back(io->note());
     }
+    for (const auto& note : app_triggers_.notes()) out.notes.push_back(note);
     out.journal_entries =
         static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_journal"));
     for (const auto& [stream, tip] : have()) out.sets_held += tip.seq;

@@ -30,6 +30,7 @@ StoreImpl::StoreImpl(const std::string& path, const StoreOptions& options)
     : options_(options),
       path_(path),
       db_(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)),
+      app_triggers_(db_),
       meta_(db_),
       witness_(path),
       files_(path + "-mycelial-units"),
@@ -46,7 +47,6 @@ void StoreImpl::start() {
   db_.exec(options_.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
   db_.exec(
       "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA trusted_schema = ON");
-  silence_triggers(db_);
   std::int64_t holder = 0;
   if (options_.exclusive && !witness_.acquire(&holder)) {
     throw StorageError(Errc::busy,
@@ -86,6 +86,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       cache_version_ = -1;
       schema_version_ = -1;
       tail_bytes_.reset();
+      app_triggers_.forget();
       if (segments_) segments_->discard();
       throw;
     }
@@ -95,10 +96,15 @@ Status StoreImpl::write(const std::function<void()>& work) {
 
 Status StoreImpl::read_only(const std::function<void()>& work) {
   const Status status = guard([&] {
-    Transaction transaction(db_, "BEGIN");
-    if (Meta::exists(db_)) refresh(false);
-    work();
-    transaction.commit();
+    try {
+      Transaction transaction(db_, "BEGIN");
+      if (Meta::exists(db_)) refresh(false);
+      work();
+      transaction.commit();
+    } catch (...) {
+      app_triggers_.forget();
+      throw;
+    }
   });
   return naming(path_, status);
 }

@@ -167,6 +167,7 @@ class StoreImpl final : public Store {
   StoreOptions options_;
   std::string path_;
   mutable Connection db_;
+  AppTriggers app_triggers_;
   Meta meta_;
   Witness witness_;
   UnitFiles files_;

@@ -10,42 +10,26 @@
 namespace mycelial::storage {
 namespace {
 
-/// Set by the authorizer while a statement is prepared: a trigger deletes from a tracked table,
-/// which cannot be silenced alone.
-thread_local bool trigger_deletes = false;
-
-bool is_tracked(sqlite3* db, const char* table) {
-  sqlite3_stmt* s = nullptr;
-  bool found = false;
-  if (sqlite3_prepare_v2(db, "SELECT 1 FROM mycelial_table WHERE name = ?1 AND tracked", -1, &s,
-                         nullptr) == SQLITE_OK) {
-    sqlite3_bind_text(s, 1, table, -1, SQLITE_STATIC);
-    found = sqlite3_step(s) == SQLITE_ROW;
+/// Nothing that a trigger could be to blame for.
+bool is_of_the_file(int rc) {
+  switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_NOMEM:
+    case SQLITE_READONLY:
+    case SQLITE_INTERRUPT:
+    case SQLITE_IOERR:
+    case SQLITE_FULL:
+      return true;
+    default:
+      return false;
   }
-  sqlite3_finalize(s);
-  return found;
-}
-
-int authorize(void* db, int action, const char* table, const char*, const char*,
-              const char* trigger) {
-  if (!trigger || !table) return SQLITE_OK;
-  if (action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE)
-    return SQLITE_OK;
-  if (std::string_view(table) == "mycelial_journal") return SQLITE_IGNORE;
-  if (!is_tracked(static_cast<sqlite3*>(db), table)) return SQLITE_OK;
-  if (action == SQLITE_DELETE) trigger_deletes = true;
-  return SQLITE_IGNORE;
 }
 
 }  // namespace
 
-void silence_triggers(Connection& db) {
-  sqlite3_set_authorizer(db.handle(), authorize, db.handle());
-  sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-}
-
-TableIo::TableIo(Connection& db, TableInfo info)
-    : db_(db), info_(std::move(info)), rowid_name_(rowid_name(info_)) {
+TableIo::TableIo(Connection& db, AppTriggers& triggers, TableInfo info)
+    : db_(db), triggers_(triggers), info_(std::move(info)), rowid_name_(rowid_name(info_)) {
   schema_.table = info_.name;
   schema_.key = info_.key;
   std::string names;
@@ -55,13 +39,13 @@ TableIo::TableIo(Connection& db, TableInfo info)
     names += (names.empty() ? "" : ", ") + quote_name(c.name);
   }
   hash_ = schema_.hash();
-  Statement triggers(db,
-                     "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
-                     "COLLATE NOCASE AND name NOT LIKE 'mycelial%'");
-  app_triggers_ = triggers.bind_text(1, info_.name).step();
+  Statement conflicts(db,
+                      "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE "
+                      "'%ON CONFLICT%'");
+  if (conflicts.bind_text(1, info_.name).step()) or_abort_ = " OR ABORT";
   const std::string table = quote_name(info_.name);
   select_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", names, table, where()));
-  delete_ = prepare(fmt::format("DELETE FROM {} WHERE {}", table, where()));
+  delete_ = Statement(db, fmt::format("DELETE FROM {} WHERE {}", table, where()));
   if (!info_.key.empty()) {
     std::string match;
     for (const auto k : info_.key) {
@@ -72,21 +56,6 @@ TableIo::TableIo(Connection& db, TableInfo info)
     find_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", has_rowid() ? rowid_name_ : "0",
                                       table, match));
   }
-}
-
-Statement TableIo::prepare(const std::string& sql) {
-  if (!app_triggers_) return {db_, sql};
-  trigger_deletes = false;
-  sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, nullptr);
-  Statement s(db_, sql);
-  sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-  if (!trigger_deletes) return s;
-  note_ = fmt::format(
-      "{}: a trigger deletes from a tracked table, so none of this table's triggers "
-      "run when remote rows are applied",
-      info_.name);
-  app_triggers_ = false;
-  return {db_, sql};
 }
 
 std::string TableIo::where() const {
@@ -150,23 +119,28 @@ std::optional<core::Identity> TableIo::key_of(std::span<const core::Value> value
 int TableIo::judge(int rc, Statement& s) {
   if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH)
     return rc;
-  if ((rc & 0xff) == SQLITE_ERROR)
-    return SQLITE_CONSTRAINT_TRIGGER;  // RAISE, or a trigger that fails
   throw SqliteError(rc,
                     fmt::format("{} ({})", sqlite3_errmsg(db_.handle()), sqlite3_sql(s.handle())));
 }
 
-/// Runs a write. If one of the application's triggers objects (it may judge by rows that are still
-/// on their way), the row is written without them: its origin has accepted it.
+/// Runs a write. If it fails, and not without the application's triggers, then one of them is to
+/// blame: the row counts, its origin has accepted it.
 template <class Bind>
 int TableIo::write(Statement& s, Bind&& bind) {
+  triggers_.prepare();
   bind(s);
-  const int rc = judge(s.try_run(), s);
-  const bool ignored = rc == SQLITE_OK && db_.changes() == 0;
-  if (!app_triggers_ || (rc != SQLITE_CONSTRAINT_TRIGGER && !ignored)) return rc;
-  Statement plain(db_, sqlite3_sql(s.handle()));
-  bind(plain);
-  return judge(plain.try_run(), plain);
+  const int rc = s.try_run();
+  if (rc == SQLITE_OK || is_of_the_file(rc) || !triggers_.may_fire(info_.name)) {
+    return judge(rc, s);
+  }
+  const std::string why = sqlite3_errmsg(db_.handle());
+  triggers_.pause();
+  bind(s);
+  const int alone = s.try_run();
+  if (alone == SQLITE_OK) triggers_.blame(info_.name, why);
+  const int verdict = judge(alone, s);
+  triggers_.resume();
+  return verdict;
 }
 
 int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const core::Value> values,
@@ -178,10 +152,9 @@ int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const co
       names += (names.empty() ? "" : ", ") + quote_name(info_.columns[p].name);
       marks += marks.empty() ? "?" : ", ?";
     }
-    s = prepare(
-        positions.empty()
-            ? fmt::format("INSERT INTO {} DEFAULT VALUES", quote_name(info_.name))
-            : fmt::format("INSERT INTO {}({}) VALUES({})", quote_name(info_.name), names, marks));
+    const std::string into = fmt::format("INSERT{} INTO {}", or_abort_, quote_name(info_.name));
+    s = Statement(db_, positions.empty() ? into + " DEFAULT VALUES"
+                                         : fmt::format("{}({}) VALUES({})", into, names, marks));
   }
   const int rc = write(s, [&](Statement& to) {
     int i = 1;
@@ -199,7 +172,8 @@ int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
     for (const auto p : positions) {
       set += (set.empty() ? "" : ", ") + quote_name(info_.columns[p].name) + " = ?";
     }
-    s = prepare(fmt::format("UPDATE {} SET {} WHERE {}", quote_name(info_.name), set, where()));
+    s = Statement(db_, fmt::format("UPDATE{} {} SET {} WHERE {}", or_abort_, quote_name(info_.name),
+                                   set, where()));
   }
   return write(s, [&](Statement& to) {
     int i = 1;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads and writes rows of one application table, on our own connection. Capture triggers never
-// fire here; the application's own triggers run where they keep untracked tables (search indexes,
-// sums) and are left out where they would write tracked ones: they ran at the origin.
+// Reads and writes rows of one application table, on our own connection, where capture triggers
+// never fire.
 #pragma once
 
 #include <map>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/app_triggers.hpp"
 #include "storage/identity.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/table_info.hpp"
@@ -24,7 +24,7 @@ struct RowRef {
 
 class TableIo {
  public:
-  TableIo(Connection& db, TableInfo info);
+  TableIo(Connection& db, AppTriggers& triggers, TableInfo info);
 
   const TableInfo& info() const { return info_; }
   const core::Schema& schema() const { return schema_; }
@@ -33,8 +33,6 @@ class TableIo {
   const std::vector<std::uint32_t>& column_ids() const { return ids_; }
   std::optional<std::uint32_t> position_of(std::uint32_t column_id) const;
   bool has_rowid() const { return info_.kind != TableKind::without_rowid; }
-  /// Why the application's triggers do not run on applied rows, if so.
-  const std::string& note() const { return note_; }
 
   /// The row's values by position, or nothing. They live until the next read() or release().
   std::optional<std::span<const core::Value>> read(const RowRef& ref);
@@ -67,7 +65,6 @@ class TableIo {
   std::int64_t max_rowid();
 
  private:
-  Statement prepare(const std::string& sql);
   std::string where() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
   int judge(int rc, Statement& s);
@@ -75,19 +72,17 @@ class TableIo {
   int write(Statement& s, Bind&& bind);
 
   Connection& db_;
+  AppTriggers& triggers_;
   TableInfo info_;
   core::Schema schema_;
   Hash hash_;
   std::vector<std::uint32_t> ids_;
-  std::string rowid_name_, note_;
-  bool app_triggers_ = false;
+  std::string rowid_name_;
+  const char* or_abort_ = "";  // overrides ON CONFLICT clauses of the table, where it has any
   Statement select_, delete_, find_;
   std::map<std::vector<std::uint32_t>, Statement> updates_, inserts_;
   std::map<std::size_t, Statement> holders_;
   std::vector<core::Value> row_;
 };
-
-/// Installs the authorizer that silences triggers on the connection.
-void silence_triggers(Connection& db);
 
 }  // namespace mycelial::storage

@@ -19,10 +19,13 @@ TableIo* StoreImpl::table(std::uint32_t id) {
 
 void StoreImpl::load_tables() {
   tables_.clear();
+  std::vector<std::string> names;
   for (auto& info : tracked_tables(db_)) {
     const auto id = info.id;
-    tables_[id] = std::make_unique<TableIo>(db_, std::move(info));
+    names.push_back(info.name);
+    tables_[id] = std::make_unique<TableIo>(db_, app_triggers_, std::move(info));
   }
+  app_triggers_.refresh(names);
 }
 
 /// ALTER TABLE by anybody is noticed here: triggers are made to fit, columns that peers sent and
