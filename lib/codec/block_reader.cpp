@@ -79,8 +79,11 @@ Status read_origins(ByteView in, std::vector<core::Stream>& out) {
 
 class Identities {
  public:
-  explicit Identities(const Packed& in)
-      : shared_(in.shared), rest_(in.rest), bytes_(in.identities) {}
+  void open(const Packed& in) {
+    shared_ = NumberReader(in.shared);
+    rest_ = NumberReader(in.rest);
+    bytes_ = ByteReader(in.identities);
+  }
 
   bool next(core::Identity& out) {
     const std::uint64_t shared = shared_.next();
@@ -98,7 +101,7 @@ class Identities {
 
  private:
   NumberReader shared_, rest_;
-  ByteReader bytes_;
+  ByteReader bytes_{{}};
   core::Identity last_;
   std::size_t total_ = 0;
 };
@@ -190,54 +193,93 @@ class Columns {
   std::vector<ColumnReader> readers_;
 };
 
-Status read_rows(const Packed& packed, const Patterns& patterns, Columns& columns,
-                 core::Block& out) {
-  Identities identities(packed);
-  LifeReader lives(packed.lives, packed.times, packed.counters, out.origins.size());
-  NumberReader pattern_of(packed.pattern_of);
+}  // namespace
+
+struct BlockReader::State {
+  Hash schema;
+  std::vector<core::Stream> origins;
+  Status status;
+  std::uint64_t rows = 0, read = 0;
   std::size_t cells = 0;
-  out.rows.reserve(std::min<std::size_t>(packed.rows, 4096));
-  for (std::uint64_t i = 0; i < packed.rows; ++i) {
-    core::RowPiece& piece = out.rows.emplace_back();
-    if (!identities.next(piece.identity)) return corrupt("a block's identities are malformed");
-    if (!lives.next(piece.row)) return corrupt("a block's lives are malformed");
-    const std::uint64_t pattern = pattern_of.next();
-    if (pattern >= patterns.count() || patterns.writes(pattern) > piece.row.writes.size()) {
-      return corrupt("a block's cells are malformed");
-    }
-    const auto places = patterns.places(pattern);
-    if (places.size() > kBlockCellsMax - cells) return corrupt("a block has too many cells");
-    cells += places.size();
-    piece.row.cells.reserve(places.size());
-    for (const auto& place : places) {
-      piece.row.cells.push_back({place.column, place.write, columns.of(place.column).next()});
-    }
-  }
-  if (!identities.done() || !lives.done() || !pattern_of.done() || !columns.done()) {
-    return corrupt("a block's lists do not fit its rows");
-  }
+  Patterns patterns;
+  Columns columns;
+  Identities identities;
+  std::optional<LifeReader> lives;
+  NumberReader pattern_of;
+
+  Status open(ByteView in, const ColumnCount& columns_of);
+  const char* read_row(core::RowPiece& out);  ///< What is wrong, or null.
+  const char* finish() const;                 ///< The same.
+};
+
+Status BlockReader::State::open(ByteView in, const ColumnCount& columns_of) {
+  Packed packed;
+  if (auto bad = split(in, packed); !bad) return bad;
+  if (packed.rows > kBlockRowsMax) return corrupt("a block has too many rows");
+  rows = packed.rows;
+  if (auto bad = unpack_hash(packed.schema, "a block's schema", false, schema); !bad) return bad;
+  const auto count = columns_of(schema);
+  if (!count) return {Errc::not_found, "a block of an unknown schema " + schema.hex()};
+  if (auto bad = read_origins(packed.origins, origins); !bad) return bad;
+  if (auto bad = patterns.read(packed.patterns, *count); !bad) return bad;
+  if (auto bad = columns.open(packed.columns, *count); !bad) return bad;
+  identities.open(packed);
+  lives.emplace(packed.lives, packed.times, packed.counters, origins.size());
+  pattern_of = NumberReader(packed.pattern_of);
   return {};
 }
 
-}  // namespace
-
-Result<core::Block> read_block(ByteView in, const ColumnCount& columns_of) {
-  Packed packed;
-  if (auto status = split(in, packed); !status) return status;
-  if (packed.rows > kBlockRowsMax) return corrupt("a block has too many rows");
-  core::Block out;
-  if (auto status = unpack_hash(packed.schema, "a block's schema", false, out.schema); !status) {
-    return status;
+const char* BlockReader::State::read_row(core::RowPiece& out) {
+  if (!identities.next(out.identity)) return "a block's identities are malformed";
+  if (!lives->next(out.row)) return "a block's lives are malformed";
+  const std::uint64_t pattern = pattern_of.next();
+  if (pattern >= patterns.count() || patterns.writes(pattern) > out.row.writes.size()) {
+    return "a block's cells are malformed";
   }
-  const auto columns = columns_of(out.schema);
-  if (!columns) return {Errc::not_found, "a block of an unknown schema " + out.schema.hex()};
-  if (auto status = read_origins(packed.origins, out.origins); !status) return status;
-  Patterns patterns;
-  if (auto status = patterns.read(packed.patterns, *columns); !status) return status;
-  Columns readers;
-  if (auto status = readers.open(packed.columns, *columns); !status) return status;
-  if (auto status = read_rows(packed, patterns, readers, out); !status) return status;
-  return out;
+  const auto places = patterns.places(pattern);
+  if (places.size() > kBlockCellsMax - cells) return "a block has too many cells";
+  cells += places.size();
+  out.row.cells.clear();
+  for (const auto& place : places) {
+    out.row.cells.push_back({place.column, place.write, columns.of(place.column).next()});
+  }
+  return nullptr;
+}
+
+const char* BlockReader::State::finish() const {
+  const bool fits = identities.done() && lives->done() && pattern_of.done() && columns.done();
+  return fits ? nullptr : "a block's lists do not fit its rows";
+}
+
+BlockReader::BlockReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BlockReader::~BlockReader() = default;
+BlockReader::BlockReader(BlockReader&& other) noexcept = default;
+BlockReader& BlockReader::operator=(BlockReader&& other) noexcept = default;
+
+const Hash& BlockReader::schema() const {
+  return state_->schema;
+}
+const std::vector<core::Stream>& BlockReader::origins() const {
+  return state_->origins;
+}
+const Status& BlockReader::status() const {
+  return state_->status;
+}
+
+bool BlockReader::next(core::RowPiece& out) {
+  State& s = *state_;
+  if (!s.status.ok()) return false;
+  const bool end = s.read == s.rows;
+  const char* wrong = end ? s.finish() : s.read_row(out);
+  if (wrong) s.status = corrupt(wrong);
+  s.read += end ? 0 : 1;
+  return !end && !wrong;
+}
+
+Result<BlockReader> open_block(ByteView in, const ColumnCount& columns_of) {
+  auto state = std::make_unique<BlockReader::State>();
+  if (auto bad = state->open(in, columns_of); !bad) return bad;
+  return BlockReader(std::move(state));
 }
 
 }  // namespace mycelial::codec

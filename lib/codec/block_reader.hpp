@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns one RowBlock into rows.
+// Opens one RowBlock for reading, row by row.
 #pragma once
 
 #include <functional>
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "codec/codec.hpp"
 #include "core/types.hpp"
 #include "mycelial/status.hpp"
 
@@ -14,7 +15,7 @@ namespace mycelial::codec {
 /// How many columns the table of this schema has; nothing if the schema is not known.
 using ColumnCount = std::function<std::optional<std::size_t>(const Hash&)>;
 
-/// Reads the fields of a block. Values view `in`.
-Result<core::Block> read_block(ByteView in, const ColumnCount& columns_of);
+/// Reads the head of a block; its rows view `in`.
+Result<BlockReader> open_block(ByteView in, const ColumnCount& columns_of);
 
 }  // namespace mycelial::codec

@@ -94,7 +94,7 @@ Result<std::optional<BodyReader::Item>> BodyReader::next() {
       return std::optional(Item{std::move(*schema), {}});
     }
     if (item.number == item_field::block) {
-      auto block = read_block(item.bytes, [&](const Hash& h) { return state_->columns_of(h); });
+      auto block = open_block(item.bytes, [&](const Hash& h) { return state_->columns_of(h); });
       if (!block) return block.status();
       return std::optional(Item{{}, std::move(*block)});
     }

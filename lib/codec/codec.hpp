@@ -51,6 +51,26 @@ class BodyWriter {
   std::unique_ptr<State> state_;
 };
 
+/// Reads the rows of one block. Values view the body.
+class BlockReader {
+ public:
+  struct State;
+  explicit BlockReader(std::unique_ptr<State> state);
+  ~BlockReader();
+  BlockReader(BlockReader&& other) noexcept;
+  BlockReader& operator=(BlockReader&& other) noexcept;
+
+  const Hash& schema() const;  ///< Hash of the Schema that Cell::column indexes.
+  const std::vector<core::Stream>& origins() const;  ///< origins()[0] is the baseline.
+  /// The next row, in `out`, whose memory is used again. False at the end, and for good after bad
+  /// input: then status() says what is wrong.
+  bool next(core::RowPiece& out);
+  const Status& status() const;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
 /// Reads a body piece by piece.
 class BodyReader {
  public:
@@ -63,9 +83,9 @@ class BodyReader {
 
   struct Item {  ///< Exactly one of the two.
     std::optional<core::Schema> schema;
-    std::optional<core::Block> block;
+    std::optional<BlockReader> block;
   };
-  /// The next item; nothing at the end. Values in a block view the body or the block's arena.
+  /// The next item; nothing at the end.
   Result<std::optional<Item>> next();
 
  private:

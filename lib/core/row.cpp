@@ -21,11 +21,8 @@ std::uint64_t seq_of(const Marks& marks, Origin origin) {
 }
 
 /// Pointwise maximum; both sorted by origin.
-Marks join(const Marks& a, const Marks& b) {
-  if (a.empty() || a == b) return b;
-  if (b.empty()) return a;
-  Marks out;
-  out.reserve(a.size() + b.size());
+void join_marks(const Marks& a, const Marks& b, Marks& out) {
+  out.clear();
   auto x = a.begin();
   auto y = b.begin();
   while (x != a.end() || y != b.end()) {
@@ -38,14 +35,7 @@ Marks join(const Marks& a, const Marks& b) {
       ++x, ++y;
     }
   }
-  return out;
 }
-
-/// One version of one column while rows are joined.
-struct Version {
-  const Cell* cell;
-  const Write* write;
-};
 
 bool lives(const Write& w, const Marks& dead) {
   return std::any_of(w.targets.begin(), w.targets.end(),
@@ -60,92 +50,60 @@ bool outlives(const Write& w, const Write& v, const Marks& dead) {
   });
 }
 
-class Joiner {
- public:
-  Joiner(const Marks& dead, const Ranks& ranks, std::vector<Discarded>* discarded)
-      : dead_(dead), ranks_(ranks), discarded_(discarded) {}
-
-  /// Versions of one column, from both sides: what is left of them goes to `out`.
-  void column(std::vector<Version>& versions, std::vector<Version>& out) {
-    std::erase_if(versions, [&](const Version& v) {
-      const bool dies = !lives(*v.write, dead_);
-      if (dies) drop(v, true);
-      return dies;
-    });
-    std::sort(versions.begin(), versions.end(),
-              [&](const Version& a, const Version& b) { return before(a, b); });
-    for (std::size_t i = 0; i < versions.size(); ++i) {
-      bool contained = false;
-      for (std::size_t j = i + 1; j < versions.size() && !contained; ++j) {
-        contained = outlives(*versions[j].write, *versions[i].write, dead_);
-      }
-      // Of equal stamps the later in order stays, unless it dies sooner.
-      for (std::size_t j = 0; j < i && !contained; ++j) {
-        contained = versions[j].write->stamp == versions[i].write->stamp &&
-                    outlives(*versions[j].write, *versions[i].write, dead_) &&
-                    !outlives(*versions[i].write, *versions[j].write, dead_);
-      }
-      if (contained) {
-        drop(versions[i], false);
-      } else {
-        out.push_back(versions[i]);
-      }
-    }
+/// Order of versions of one column: by stamp; of equal stamps the later set's, then the one whose
+/// value is at hand.
+bool version_less(const Write& x, const Cell& cx, const Write& y, const Cell& cy,
+                  const Ranks& ranks) {
+  if (x.stamp != y.stamp) return stamp_less(x.stamp, y.stamp, ranks);
+  if (x.carrier != y.carrier) {
+    return std::tuple(ranks.of(x.carrier.origin), x.carrier.seq) <
+           std::tuple(ranks.of(y.carrier.origin), y.carrier.seq);
   }
-
- private:
-  bool before(const Version& a, const Version& b) const {
-    if (a.write->stamp != b.write->stamp) {
-      return stamp_less(a.write->stamp, b.write->stamp, ranks_);
-    }
-    const auto& x = a.write->carrier;
-    const auto& y = b.write->carrier;
-    if (x != y) {
-      return std::tuple(ranks_.of(x.origin), x.seq) < std::tuple(ranks_.of(y.origin), y.seq);
-    }
-    return a.cell->value.type != Value::Type::in_table &&
-           b.cell->value.type == Value::Type::in_table;
-  }
-  void drop(const Version& v, bool died) {
-    if (discarded_) discarded_->push_back({*v.cell, *v.write, died});
-  }
-
-  const Marks& dead_;
-  const Ranks& ranks_;
-  std::vector<Discarded>* discarded_;
-};
+  return cx.value.type != Value::Type::in_table && cy.value.type == Value::Type::in_table;
+}
 
 /// Writes of a result: each once, in a canonical order.
 class WriteTable {
  public:
+  explicit WriteTable(std::vector<Write>& writes) : writes_(writes) {}
+
   std::uint32_t add(const Write& w) {
-    for (std::size_t i = writes.size(); i-- > 0;) {
-      if (writes[i] == w) return static_cast<std::uint32_t>(i);
+    for (std::size_t i = count_; i-- > 0;) {
+      if (writes_[i] == w) return static_cast<std::uint32_t>(i);
     }
-    writes.push_back(w);
-    return static_cast<std::uint32_t>(writes.size() - 1);
+    if (count_ < writes_.size()) {
+      writes_[count_] = w;
+    } else {
+      writes_.push_back(w);
+    }
+    return static_cast<std::uint32_t>(count_++);
   }
-  void canonical(std::vector<Cell>& cells) {
-    if (writes.size() < 2) return;
-    std::vector<std::uint32_t> order(writes.size()), place(writes.size());
+  void finish(std::vector<Cell>& cells) {
+    writes_.resize(count_);
+    if (count_ < 2) return;
+    std::vector<std::uint32_t> order(count_), place(count_);
     std::iota(order.begin(), order.end(), 0u);
-    const auto less = [&](const Write& a, const Write& b) {
+    const auto less = [](const Write& a, const Write& b) {
       const auto key = [](const Write& w) {
         return std::tuple(w.stamp.time, w.stamp.origin, w.stamp.seq, w.carrier);
       };
       return key(a) != key(b) ? key(a) < key(b) : a.targets < b.targets;
     };
-    std::sort(order.begin(), order.end(),
-              [&](auto a, auto b) { return less(writes[a], writes[b]); });
+    const auto in_order = [&](auto a, auto b) { return less(writes_[a], writes_[b]); };
+    if (std::is_sorted(order.begin(), order.end(), in_order)) return;
+    std::sort(order.begin(), order.end(), in_order);
     std::vector<Write> sorted;
     for (std::uint32_t i = 0; i < order.size(); ++i) {
       place[order[i]] = i;
-      sorted.push_back(std::move(writes[order[i]]));
+      sorted.push_back(std::move(writes_[order[i]]));
     }
-    writes = std::move(sorted);
+    writes_ = std::move(sorted);
     for (auto& c : cells) c.write = place[c.write];
   }
-  std::vector<Write> writes;
+
+ private:
+  std::vector<Write>& writes_;
+  std::size_t count_ = 0;
 };
 
 bool lists(const Marks& marks, Origin origin) {
@@ -156,31 +114,31 @@ bool lists(const Marks& marks, Origin origin) {
 class Dead {
  public:
   Dead(const Row& x, const Row& y, Covered have_x, Covered have_y)
-      : x_(x), y_(y), have_x_(have_x), have_y_(have_y) {
-    marks_ = join(join(x.births, y.births), join(x.dead, y.dead));
-    for (auto& m : marks_) m.seq = up_to(m.origin);
-    std::erase_if(marks_, [](const Mark& m) { return m.seq == 0; });
-  }
+      : x_(x), y_(y), have_x_(have_x), have_y_(have_y) {}
 
-  /// Of the births that the row lists.
-  const Marks& marks() const { return marks_; }
+  /// Of the births that the rows list.
+  void listed(Marks& out) const {
+    out.clear();
+    for (const auto* marks : {&x_.births, &y_.births, &x_.dead, &y_.dead}) {
+      for (const auto& m : *marks) add(m.origin, out);
+    }
+  }
   /// The same for births that only a value names: its row, or its death, has been forgotten.
-  Marks with_targets() const {
-    Marks out = marks_;
-    for (const Row* side : {&x_, &y_}) {
-      for (const auto& w : side->writes) {
-        for (const auto& t : w.targets) {
-          if (lists(out, t.origin)) continue;
-          if (const auto seq = up_to(t.origin)) out = join(out, {{t.origin, seq}});
-        }
+  void targets(Marks& out) const {
+    for (const Row* row : {&x_, &y_}) {
+      for (const auto& w : row->writes) {
+        for (const auto& t : w.targets) add(t.origin, out);
       }
     }
-    return out;
   }
 
  private:
-  std::uint64_t up_to(Origin origin) const {
-    return std::max(side(x_, have_x_, origin), side(y_, have_y_, origin));
+  void add(Origin origin, Marks& out) const {
+    if (lists(out, origin)) return;
+    const auto seq = std::max(side(x_, have_x_, origin), side(y_, have_y_, origin));
+    if (seq == 0) return;
+    out.push_back({origin, seq});
+    std::sort(out.begin(), out.end());
   }
   static std::uint64_t side(const Row& r, Covered have, Origin o) {
     const std::uint64_t listed = seq_of(r.dead, o);
@@ -192,12 +150,7 @@ class Dead {
   const Row& x_;
   const Row& y_;
   Covered have_x_, have_y_;
-  Marks marks_;
 };
-
-bool is_empty(const Row& r) {
-  return r.births.empty() && r.dead.empty() && r.killers.empty() && r.cells.empty();
-}
 
 }  // namespace
 
@@ -214,35 +167,70 @@ bool stamp_less(const Stamp& a, const Stamp& b, const Ranks& ranks) {
   return a.seq < b.seq;
 }
 
-Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
-               std::vector<Discarded>* discarded) {
-  if (is_empty(x) && is_empty(y)) return {};
-  Row out;
-  out.births = join(x.births, y.births);
-  out.killers = join(x.killers, y.killers);
+/// What is left of versions_ goes to left_.
+void RowJoiner::join_column(const Ranks& ranks, std::vector<Discarded>* discarded) {
+  const auto drop = [&](const Version& v, bool died) {
+    if (!discarded) return;
+    discarded->push_back({v.cell->column, v.cell->value, v.write->carrier, v.write->stamp, died});
+  };
+  std::erase_if(versions_, [&](const Version& v) {
+    const bool dies = !lives(*v.write, dead_);
+    if (dies) drop(v, true);
+    return dies;
+  });
+  std::sort(versions_.begin(), versions_.end(), [&](const Version& a, const Version& b) {
+    return version_less(*a.write, *a.cell, *b.write, *b.cell, ranks);
+  });
+  left_.clear();
+  for (std::size_t i = 0; i < versions_.size(); ++i) {
+    const Write& w = *versions_[i].write;
+    bool contained = false;
+    for (std::size_t j = i + 1; j < versions_.size() && !contained; ++j) {
+      contained = outlives(*versions_[j].write, w, dead_);
+    }
+    // Of equal stamps the later in order stays, unless it dies sooner.
+    for (std::size_t j = 0; j < i && !contained; ++j) {
+      const Write& other = *versions_[j].write;
+      contained = other.stamp == w.stamp && outlives(other, w, dead_) && !outlives(w, other, dead_);
+    }
+    if (contained) {
+      drop(versions_[i], false);
+    } else {
+      left_.push_back(versions_[i]);
+    }
+  }
+}
+
+void RowJoiner::join(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
+                     Row& out, std::vector<Discarded>* discarded) {
+  join_marks(x.births, y.births, out.births);
   const Dead dead(x, y, have_x, have_y);
-  out.dead = dead.marks();
-  const Marks dead_targets = dead.with_targets();
-  Joiner joiner(dead_targets, ranks, discarded);
-  WriteTable writes;
-  std::vector<Version> versions, left;
-  out.cells.reserve(std::max(x.cells.size(), y.cells.size()));
+  dead.listed(out.dead);
+  dead_ = out.dead;
+  dead.targets(dead_);
+  join_marks(x.killers, y.killers, out.killers);
+  WriteTable writes(out.writes);
+  out.cells.clear();
   auto a = x.cells.begin();
   auto b = y.cells.begin();
   while (a != x.cells.end() || b != y.cells.end()) {
     const std::uint32_t column =
         std::min(a != x.cells.end() ? a->column : ~0u, b != y.cells.end() ? b->column : ~0u);
-    versions.clear();
-    left.clear();
+    versions_.clear();
     for (; a != x.cells.end() && a->column == column; ++a)
-      versions.push_back({&*a, &x.writes[a->write]});
+      versions_.push_back({&*a, &x.writes[a->write]});
     for (; b != y.cells.end() && b->column == column; ++b)
-      versions.push_back({&*b, &y.writes[b->write]});
-    joiner.column(versions, left);
-    for (const auto& v : left) out.cells.push_back({column, writes.add(*v.write), v.cell->value});
+      versions_.push_back({&*b, &y.writes[b->write]});
+    join_column(ranks, discarded);
+    for (const auto& v : left_) out.cells.push_back({column, writes.add(*v.write), v.cell->value});
   }
-  writes.canonical(out.cells);
-  out.writes = std::move(writes.writes);
+  writes.finish(out.cells);
+}
+
+Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
+               std::vector<Discarded>* discarded) {
+  Row out;
+  RowJoiner().join(x, y, have_x, have_y, ranks, out, discarded);
   return out;
 }
 
@@ -270,6 +258,13 @@ const Cell* winner(const Row& row, std::uint32_t column, const Ranks& ranks) {
     }
   }
   return best;
+}
+
+bool is_winner(const Row& row, std::size_t i, const Ranks& ranks) {
+  const auto column = row.cells[i].column;
+  const bool alone = (i == 0 || row.cells[i - 1].column != column) &&
+                     (i + 1 == row.cells.size() || row.cells[i + 1].column != column);
+  return alone || winner(row, column, ranks) == &row.cells[i];
 }
 
 Stamp claim(const Row& row, std::span<const std::uint32_t> columns, const Ranks& ranks) {

@@ -28,17 +28,37 @@ bool stamp_less(const Stamp& a, const Stamp& b, const Ranks& ranks);
 /// covered: its deaths are explicit.
 using Covered = std::span<const std::uint64_t>;
 
-/// A cell version that a join dropped, and why.
+/// A version of a cell that a join dropped, and why.
 struct Discarded {
-  Cell cell;  ///< Its `write` index means nothing here: see below.
-  Write write;
+  std::uint32_t column = 0;
+  Value value;
+  Mark carrier;
+  Stamp stamp;
   bool died = false;  ///< Its row's births died; otherwise a later stamp superseded it.
 };
 
-/// The join of two pieces of one row: commutative, associative, idempotent.
-/// The rule: a birth that a side does not list is dead if that side covers it. Pass empty Covered
-/// for a side that is a change set or a fold (it speaks for itself only).
-/// `discarded`, if given, receives the versions that fell out.
+/// Joins pieces of rows: commutative, associative, idempotent. Keeps its working memory from one
+/// join to the next.
+class RowJoiner {
+ public:
+  /// The rule: a birth that a side does not list is dead if that side covers it. Pass empty Covered
+  /// for a side that is a change set or a fold (it speaks for itself only). `out` is neither x nor
+  /// y; its memory is used again. `discarded`, if given, receives the versions that fell out.
+  void join(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
+            Row& out, std::vector<Discarded>* discarded = nullptr);
+
+ private:
+  struct Version {  // of one column
+    const Cell* cell;
+    const Write* write;
+  };
+  void join_column(const Ranks& ranks, std::vector<Discarded>* discarded);
+
+  Marks dead_;  // births that are dead, of this join
+  std::vector<Version> versions_, left_;
+};
+
+/// The same, for one join.
 Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
                std::vector<Discarded>* discarded = nullptr);
 
@@ -47,6 +67,8 @@ Marks alive(const Row& row);
 bool is_alive(const Row& row);
 /// The cell of this column with the greatest stamp, or null.
 const Cell* winner(const Row& row, std::uint32_t column, const Ranks& ranks);
+/// True if row.cells[i] is the winner of its column.
+bool is_winner(const Row& row, std::size_t i, const Ranks& ranks);
 /// The greatest stamp over these columns' winners (claim of a row in UNIQUE), zero if none.
 Stamp claim(const Row& row, std::span<const std::uint32_t> columns, const Ranks& ranks);
 
@@ -70,6 +92,8 @@ struct LocalWrite {
 /// The piece that a change set carries for this row; joining it with `before` gives the row now.
 /// A cell whose old stamp is beyond `w.time` is stamped just above it, so that the write wins.
 /// An empty row (nothing to say: never seen and gone) is possible.
+/// The first form writes into `piece`, whose memory is used again.
+void local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks, Row& piece);
 Row local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks);
 
 }  // namespace mycelial::core

@@ -132,6 +132,10 @@ struct Row {
   Marks killers;  ///< Dots of the sets that killed; what a peer may lack.
   std::vector<Write> writes;
   std::vector<Cell> cells;  ///< Sorted by column; several of one column may coexist.
+  void clear() {            ///< Keeps the memory.
+    births.clear(), dead.clear(), killers.clear();
+    writes.clear(), cells.clear();
+  }
   friend bool operator==(const Row&, const Row&) = default;
 };
 
@@ -149,14 +153,6 @@ struct RowPiece {
   Identity identity;
   Row row;
   friend bool operator==(const RowPiece&, const RowPiece&) = default;
-};
-
-/// Rows of one table. The unit of decoding: a body is a sequence of blocks.
-struct Block {
-  Hash schema;                  ///< Hash of the Schema that Cell::column indexes.
-  std::vector<Stream> origins;  ///< origins[0] is the baseline.
-  std::vector<RowPiece> rows;   ///< Values view bytes owned by `arena` or by the body decoded.
-  std::shared_ptr<const void> arena;
 };
 
 enum class UnitKind : std::uint8_t { set = 1, fold = 2, cut = 3 };

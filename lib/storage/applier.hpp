@@ -24,25 +24,27 @@ class Applier {
     TableIo* io = nullptr;               // null: not tracked here, rows are parked
     std::vector<std::uint32_t> columns;  // schema index -> stable column id
     std::vector<std::string> names;
+    bool changed = false;
   };
   Target& target(const Hash& schema_hash);
-  void apply_block(core::Block& block);
-  core::Row translate(core::Row row, const std::vector<core::Origin>& origins, const Target& t);
-  void join(const Target& t, const core::Identity& identity, const core::Row& piece);
+  void apply_block(codec::BlockReader& block);
+  void translate(core::Row& row, const std::vector<core::Origin>& origins, const Target& t);
+  void join(Target& t, const core::Identity& identity, core::Row& piece);
+  bool is_fresh(const core::Row& piece) const;
+  bool insert_fresh(const Target& t, const core::Identity& identity, core::Row& piece);
   void drop_unlisted();
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
               const core::Row& merged);
+  bool gather_values(const Target& t, const core::Row& merged);
   void show(const Target& t, const core::Identity& identity, const BookRow& before,
-            core::Row merged);
+            core::Row& merged);
   void update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
-                    core::Row& merged, std::span<const core::Value> values,
-                    const std::vector<std::uint32_t>& changed);
+                    core::Row& merged);
   void keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,
-                  core::Row merged);
-  void add_overruled(const core::Row& old, const core::Row& merged,
-                     std::vector<core::Discarded>& out) const;
+                  core::Row& merged);
+  void add_overruled();
   void list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
-                      const core::Row& merged, const std::vector<core::Discarded>& discarded);
+                      const core::Row& merged);
   bool held(const core::Mark& dot) const;  ///< Before this unit.
   bool author_saw(const core::Mark& dot) const;
   core::Value keep(core::Value value);
@@ -57,7 +59,15 @@ class Applier {
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
   std::set<RowName> listed_;  // rows of a full cut
   core::Hlc newest_ = 0;
-  std::deque<Bytes> kept_;  // bytes of values that the table is about to lose
+  // Of the row at hand; memory used again.
+  core::RowJoiner joiner_;
+  BookRow before_;
+  RowEntry entry_;
+  core::Row old_, merged_;
+  std::vector<core::Discarded> discarded_;
+  std::vector<core::Value> values_;     // by position, those that changed
+  std::vector<std::uint32_t> changed_;  // positions
+  std::deque<Bytes> kept_;              // bytes of values that the table is about to lose
 };
 
 }  // namespace mycelial::storage

@@ -54,6 +54,9 @@ void Applier::run(ByteView body) {
     if ((*item)->block) apply_block(*(*item)->block);
   }
   if (header_.full) drop_unlisted();
+  for (const auto& [hash, t] : targets_) {
+    if (t.changed) s_.changed_tables_.insert(t.io->info().name);
+  }
   for (const auto& [table, rows] : contested_) s_.settle(table, rows);
   core::HybridClock clock(s_.meta_.clock);
   const auto now = s_.now_ms();
@@ -83,22 +86,24 @@ Applier::Target& Applier::target(const Hash& hash) {
   return t;
 }
 
-void Applier::apply_block(core::Block& block) {
-  Target& t = target(block.schema);
+void Applier::apply_block(codec::BlockReader& block) {
+  Target& t = target(block.schema());
   std::vector<core::Origin> origins;
-  for (const auto& stream : block.origins) {
+  for (const auto& stream : block.origins()) {
     origins.push_back(stream.site.is_baseline() ? 0 : s_.meta_.origin_of(stream));
   }
-  for (auto& piece : block.rows) {
-    const auto row = translate(std::move(piece.row), origins, t);
-    join(t, piece.identity, row);
+  for (core::RowPiece piece; block.next(piece);) {
+    translate(piece.row, origins, t);
+    join(t, piece.identity, piece.row);
     if (header_.full) listed_.insert({t.id, piece.identity});
+  }
+  if (const auto& bad = block.status(); !bad.ok()) {
+    throw StorageError(bad.code(), std::string(bad.message()));
   }
 }
 
 /// Wire numbering -> ours.
-core::Row Applier::translate(core::Row row, const std::vector<core::Origin>& origins,
-                             const Target& t) {
+void Applier::translate(core::Row& row, const std::vector<core::Origin>& origins, const Target& t) {
   const auto origin = [&](core::Origin& o) {
     if (o >= origins.size()) throw StorageError(Errc::corrupt, "a row names an unknown origin");
     o = origins[o];
@@ -123,50 +128,85 @@ core::Row Applier::translate(core::Row row, const std::vector<core::Origin>& ori
     }
     c.column = t.columns[c.column];
   }
-  std::stable_sort(row.cells.begin(), row.cells.end(),
-                   [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; });
-  return row;
+  const auto less = [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; };
+  if (!std::ranges::is_sorted(row.cells, less)) std::ranges::stable_sort(row.cells, less);
 }
 
-void Applier::join(const Target& t, const core::Identity& identity, const core::Row& piece) {
+void Applier::join(Target& t, const core::Identity& identity, core::Row& piece) {
   if (!is_key_identity(identity) && !hidden_identity(identity)) {
     throw StorageError(Errc::corrupt, "a row has a malformed identity");
   }
   kept_.clear();
-  const auto before = s_.find_row(t.id, t.io, identity);
-  const auto old = s_.unpack(before, t.io);
-  std::vector<core::Discarded> discarded;
-  auto merged =
-      core::merge_rows(old, piece, s_.meta_.covered(), theirs_, s_.meta_.ranks(), &discarded);
-  add_overruled(old, merged, discarded);
-  if (!discarded.empty()) list_discarded(t, identity, before, merged, discarded);
-  if (merged == old) return;
-  ++s_.changes_.rows;
-  if (!core::is_alive(merged)) {
-    vanish(t, identity, before, merged);
-  } else if (!t.io) {
-    s_.put_record(t.id, identity, RowStatus::parked, merged);
-  } else {
-    show(t, identity, before, std::move(merged));
+  const bool fresh = is_fresh(piece);
+  if (fresh && insert_fresh(t, identity, piece)) {
+    ++s_.changes_.rows;
+    t.changed = true;
+    return;
   }
-  if (t.io) s_.changed_tables_.insert(t.io->info().name);
+  s_.find_row(t.id, t.io, identity, before_);
+  s_.unpack(before_, t.io, old_);
+  discarded_.clear();
+  joiner_.join(old_, piece, s_.meta_.covered(), theirs_, s_.meta_.ranks(), merged_, &discarded_);
+  add_overruled();
+  if (!discarded_.empty()) list_discarded(t, identity, before_, merged_);
+  if (merged_ == old_) return;
+  ++s_.changes_.rows;
+  t.changed |= t.io != nullptr;
+  if (!core::is_alive(merged_)) {
+    vanish(t, identity, before_, merged_);
+  } else if (!t.io) {
+    s_.put_record(t.id, identity, RowStatus::parked, merged_);
+  } else {
+    show(t, identity, before_, merged_);
+  }
+}
+
+/// A whole new life: births that we have not seen, and one write that carries everything.
+bool Applier::is_fresh(const core::Row& piece) const {
+  const auto covered = s_.meta_.covered();
+  return piece.dead.empty() && piece.killers.empty() && piece.births.size() == 1 &&
+         piece.writes.size() == 1 && piece.writes[0].targets == piece.births &&
+         piece.births[0].origin != 0 && piece.births[0].seq > covered[piece.births[0].origin];
+}
+
+/// The usual case: nothing is known of the row, and the table takes it. Where its own key index
+/// tells whether the row is there, nobody needs to look first.
+bool Applier::insert_fresh(const Target& t, const core::Identity& identity, core::Row& piece) {
+  if (!t.io || !t.io->has_rowid()) return false;
+  if (!is_key_identity(identity)) {
+    const auto local = s_.local_identity(identity);
+    if (local && s_.segments_->find(t.id, *local, entry_)) return false;
+  }
+  s_.find_record(t.id, identity, before_);
+  if (before_.place != BookRow::Place::none) return false;
+  gather_values(t, piece);
+  std::int64_t rowid = 0;
+  if (t.io->insert(changed_, values_, &rowid) != SQLITE_OK) return false;
+  // As a join would say it: whatever else of this origin we hold, the row is not of it.
+  const auto birth = piece.births[0];
+  const auto held_up_to = s_.meta_.covered()[birth.origin];
+  if (held_up_to > 0) piece.dead = {{birth.origin, held_up_to}};
+  keep_shown(t, identity, rowid, piece);
+  return true;
 }
 
 /// Versions written to different births stay side by side, for either may outlive the other; but
 /// only one is shown. Adds those that this join put into the shade.
-void Applier::add_overruled(const core::Row& old, const core::Row& merged,
-                            std::vector<core::Discarded>& out) const {
+void Applier::add_overruled() {
   const auto& ranks = s_.meta_.ranks();
-  for (const auto& cell : merged.cells) {
-    const auto& write = merged.writes[cell.write];
-    const auto* best = core::winner(merged, cell.column, ranks);
-    if (best == &cell || merged.writes[best->write].stamp == write.stamp) continue;
-    const auto* was = core::winner(old, cell.column, ranks);
-    const bool in_shade = std::any_of(old.cells.begin(), old.cells.end(), [&](const auto& c) {
-      return c.column == cell.column && old.writes[c.write].stamp == write.stamp &&
-             old.writes[was->write].stamp != write.stamp;
+  for (std::size_t i = 0; i < merged_.cells.size(); ++i) {
+    if (core::is_winner(merged_, i, ranks)) continue;
+    const auto& cell = merged_.cells[i];
+    const auto& write = merged_.writes[cell.write];
+    const auto* best = core::winner(merged_, cell.column, ranks);
+    if (merged_.writes[best->write].stamp == write.stamp) continue;
+    const auto* was = core::winner(old_, cell.column, ranks);
+    const bool in_shade = std::any_of(old_.cells.begin(), old_.cells.end(), [&](const auto& c) {
+      return c.column == cell.column && old_.writes[c.write].stamp == write.stamp &&
+             old_.writes[was->write].stamp != write.stamp;
     });
-    if (!in_shade) out.push_back({cell, write, false});
+    if (!in_shade)
+      discarded_.push_back({cell.column, cell.value, write.carrier, write.stamp, false});
   }
 }
 
@@ -196,7 +236,9 @@ void Applier::drop_unlisted() {
     Target t;
     t.id = name.table;
     t.io = s_.table(name.table);
-    join(t, name.identity, {});
+    core::Row nothing;
+    join(t, name.identity, nothing);
+    if (t.changed) s_.changed_tables_.insert(t.io->info().name);
   }
 }
 
@@ -228,10 +270,10 @@ void Applier::vanish(const Target& t, const core::Identity& identity, const Book
 }
 
 void Applier::keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,
-                         core::Row merged) {
-  for (auto& cell : merged.cells) {
-    if (!t.io->position_of(cell.column)) continue;
-    if (core::winner(merged, cell.column, s_.meta_.ranks()) == &cell) {
+                         core::Row& merged) {
+  for (std::size_t i = 0; i < merged.cells.size(); ++i) {
+    auto& cell = merged.cells[i];
+    if (t.io->position_of(cell.column) && core::is_winner(merged, i, s_.meta_.ranks())) {
       cell.value = core::Value::in_table();
     }
   }
@@ -242,38 +284,46 @@ void Applier::keep_shown(const Target& t, const core::Identity& identity, std::i
   }
 }
 
-void Applier::show(const Target& t, const core::Identity& identity, const BookRow& before,
-                   core::Row merged) {
-  const auto& ids = t.io->column_ids();
-  std::vector<core::Value> values(ids.size());
-  std::vector<std::uint32_t> changed;
+/// What the table is to show and does not yet: values_ and changed_. True if it shows a value now
+/// that a higher one overrules but that still counts.
+bool Applier::gather_values(const Target& t, const core::Row& merged) {
+  values_.resize(t.io->column_ids().size());
+  changed_.clear();
   bool losers_in_table = false;
-  for (const auto& cell : merged.cells) {
+  for (std::size_t i = 0; i < merged.cells.size(); ++i) {
+    const auto& cell = merged.cells[i];
     const auto position = t.io->position_of(cell.column);
     if (!position) continue;
-    const bool best = core::winner(merged, cell.column, s_.meta_.ranks()) == &cell;
+    const bool best = core::is_winner(merged, i, s_.meta_.ranks());
     if (cell.value.type == Type::in_table) {
       losers_in_table |= !best;
     } else if (best) {
-      values[*position] = cell.value;
-      changed.push_back(*position);
+      values_[*position] = cell.value;
+      changed_.push_back(*position);
     }
   }
-  std::sort(changed.begin(), changed.end());
+  std::sort(changed_.begin(), changed_.end());
+  return losers_in_table;
+}
+
+void Applier::show(const Target& t, const core::Identity& identity, const BookRow& before,
+                   core::Row& merged) {
+  const bool losers_in_table = gather_values(t, merged);
   if (before.shown()) {
     const RowRef ref{before.rowid, identity};
     if (losers_in_table) {  // the table is about to lose a value that still counts
       const auto now = t.io->read(ref);
-      for (auto& cell : merged.cells) {
+      for (std::size_t i = 0; now && i < merged.cells.size(); ++i) {
+        auto& cell = merged.cells[i];
         const auto position = t.io->position_of(cell.column);
-        if (now && position && cell.value.type == Type::in_table &&
-            core::winner(merged, cell.column, s_.meta_.ranks()) != &cell) {
+        if (position && cell.value.type == Type::in_table &&
+            !core::is_winner(merged, i, s_.meta_.ranks())) {
           cell.value = keep((*now)[*position]);
         }
       }
       t.io->release();
     }
-    update_shown(t, identity, before, merged, values, changed);
+    update_shown(t, identity, before, merged);
     t.io->release();
     return;
   }
@@ -283,31 +333,29 @@ void Applier::show(const Target& t, const core::Identity& identity, const BookRo
     return contest(t, {identity});
   }
   std::int64_t rowid = 0;
-  const int rc = t.io->insert(changed, values, &rowid);
+  const int rc = t.io->insert(changed_, values_, &rowid);
   if (rc != SQLITE_OK) {
     s_.put_hidden(*t.io, identity, RowStatus::hidden, merged, {});
     return contest(t, {identity});
   }
   if (before.place == BookRow::Place::record && t.io->has_rowid()) s_.erase_record(t.id, identity);
-  keep_shown(t, identity, rowid, std::move(merged));
+  keep_shown(t, identity, rowid, merged);
 }
 
 void Applier::update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
-                           core::Row& merged, std::span<const core::Value> values,
-                           const std::vector<std::uint32_t>& changed) {
+                           core::Row& merged) {
   const RowRef ref{before.rowid, identity};
-  if (changed.empty()) return keep_shown(t, identity, before.rowid, std::move(merged));
-  const auto unique = t.io->unique_columns();
-  const bool claims = std::any_of(changed.begin(), changed.end(), [&](std::uint32_t p) {
+  if (changed_.empty()) return keep_shown(t, identity, before.rowid, merged);
+  const auto& unique = t.io->unique_columns();
+  const bool claims = std::any_of(changed_.begin(), changed_.end(), [&](std::uint32_t p) {
     return std::binary_search(unique.begin(), unique.end(), t.io->column_ids()[p]);
   });
   const bool moves =
       t.io->info().kind == TableKind::integer_key && !is_key_identity(identity) &&
-      std::find(changed.begin(), changed.end(), t.io->info().key[0]) != changed.end();
-  int rc = SQLITE_CONSTRAINT;
-  if (!moves && !(claims && s_.has_hidden(t.id))) {
-    rc = t.io->update(ref, changed, values);
-    if (rc == SQLITE_OK) return keep_shown(t, identity, before.rowid, std::move(merged));
+      std::find(changed_.begin(), changed_.end(), t.io->info().key[0]) != changed_.end();
+  if (!moves && !(claims && s_.has_hidden(t.id)) &&
+      t.io->update(ref, changed_, values_) == SQLITE_OK) {
+    return keep_shown(t, identity, before.rowid, merged);
   }
   // Taken out whole, then everybody concerned is placed by the total order.
   const auto now = t.io->read(ref);
@@ -326,23 +374,22 @@ void Applier::update_shown(const Target& t, const core::Identity& identity, cons
 
 /// Lists what somebody wrote and nobody will see, if whoever overruled it had not seen it.
 void Applier::list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
-                             const core::Row& merged,
-                             const std::vector<core::Discarded>& discarded) {
-  for (const auto& d : discarded) {
-    const core::Mark dot{d.write.stamp.origin, d.write.stamp.seq};
+                             const core::Row& merged) {
+  for (const auto& d : discarded_) {
+    const core::Mark dot{d.stamp.origin, d.stamp.seq};
     if (dot.origin == 0) continue;
     // Carried along by an upsert whose author knew it: known here too, but for what a cut brings.
-    const bool carried = d.write.carrier != dot;
-    const bool known = held(d.write.carrier) ? author_saw(dot) : carried && held(dot);
+    const bool carried = d.carrier != dot;
+    const bool known = held(d.carrier) ? author_saw(dot) : carried && held(dot);
     if (known) continue;
-    const auto* best = core::winner(merged, d.cell.column, s_.meta_.ranks());
-    if (!d.died && best && merged.writes[best->write].stamp == d.write.stamp) continue;
-    std::string value = to_literal(d.cell.value), winner, column;
-    const std::size_t position = t.io ? t.io->position_of(d.cell.column).value_or(~0u) : ~0u;
+    const auto* best = core::winner(merged, d.column, s_.meta_.ranks());
+    if (!d.died && best && merged.writes[best->write].stamp == d.stamp) continue;
+    std::string value = to_literal(d.value), winner, column;
+    const std::size_t position = t.io ? t.io->position_of(d.column).value_or(~0u) : ~0u;
     const bool here = t.io && position < t.io->column_ids().size();
     if (here && before.shown()) {
       if (const auto now = t.io->read({before.rowid, identity})) {
-        if (d.cell.value.type == Type::in_table) value = to_literal((*now)[position]);
+        if (d.value.type == Type::in_table) value = to_literal((*now)[position]);
         if (best && best->value.type == Type::in_table) winner = to_literal((*now)[position]);
       }
       t.io->release();
@@ -351,7 +398,7 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
     if (here) {
       column = t.io->info().columns[position].name;
     } else {
-      const auto it = std::find(t.columns.begin(), t.columns.end(), d.cell.column);
+      const auto it = std::find(t.columns.begin(), t.columns.end(), d.column);
       if (it != t.columns.end()) column = t.names[static_cast<std::size_t>(it - t.columns.begin())];
     }
     if (!d.died && winner == value) continue;
@@ -406,8 +453,7 @@ void StoreImpl::remember_schema(const core::Schema& schema, bool announced) {
 }
 
 /// Applicable now? `known`: there is nothing in it that we lack.
-bool StoreImpl::ready(const core::Header& h, const Hash& id, bool* known) const {
-  (void)id;
+bool StoreImpl::ready(const core::Header& h, bool* known) const {
   const auto holds = [&](const std::pair<core::Stream, core::Tip>& dep) {
     const auto it = have().find(dep.first);
     return dep.second.seq == 0 || (it != have().end() && it->second.seq >= dep.second.seq);
@@ -429,7 +475,7 @@ bool StoreImpl::ready(const core::Header& h, const Hash& id, bool* known) const 
   return std::all_of(h.deps.begin(), h.deps.end(), holds);
 }
 
-void StoreImpl::apply_unit(const codec::UnitView& unit, const core::UnitRef& ref, ByteView bytes) {
+void StoreImpl::apply_unit(const codec::UnitView& unit, ByteView bytes) {
   const auto& h = unit.header;
   Applier(*this, h).run(unit.body);
   if (h.kind == core::UnitKind::cut) {
@@ -449,76 +495,77 @@ void StoreImpl::apply_unit(const codec::UnitView& unit, const core::UnitRef& ref
         .bind(3, tip.seq)
         .run();
   }
-  (void)ref;
   keep_set(h, unit.id, bytes);
   meta_.advance(h.stream, {h.last, unit.id});
 }
 
+/// Applies what has become applicable among `waiting`, in any order that causality allows. What is
+/// applied, known or bad leaves the list. Throws BadUnit at the first bad one.
+void StoreImpl::apply_waiting(std::vector<Waiting>& waiting, Applied& out, std::set<Hash>& done) {
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (auto& w : waiting) {
+      if (done.contains(w.ref.id)) continue;
+      bool known = false;
+      const Status applied = guard([&] {
+        const bool can = ready(w.unit.header, &known);
+        if (known || !can) return;
+        apply_unit(w.unit, w.bytes.bytes);
+        known = progress = true;
+        const auto& h = w.unit.header;
+        out.units.push_back({w.ref.id, h.kind, h.stream, h.first, h.last, w.ref.size, 0});
+      });
+      if (known) done.insert(w.ref.id);
+      if (applied.code() == Errc::corrupt || applied.code() == Errc::version) {
+        throw BadUnit{w.ref, applied};
+      }
+      if (!applied.ok()) throw StorageError(applied.code(), std::string(applied.message()));
+    }
+  }
+}
+
 Result<core::Depot::Applied> StoreImpl::apply_staged() {
   Applied out;
-  std::set<Hash> done, bad;
-  bool any = false;
-  for (const auto& ref : staging_.whole()) any |= !bad.contains(ref.id);
-  if (!any) return out;
-  const Status status = write([&] {
-    out = {};
-    done.clear();
-    bad.clear();
-    if (auto own = seal_journal()) out.units.push_back(*own);
-    for (bool progress = true; progress;) {
-      progress = false;
-      for (const auto& ref : staging_.whole()) {
-        if (done.contains(ref.id) || bad.contains(ref.id)) continue;
-        const auto view = staging_.view(ref.id);
-        const auto unit = codec::decode_unit(view.bytes);
-        bool known = false;
-        if (unit.ok() && unit->id != ref.id) {
-          bad.insert(ref.id);
-          out.rejected.emplace_back(
-              ref, Status(Errc::corrupt, "a unit does not have the hash it claims"));
-          continue;
-        }
-        const Status applied = !unit.ok() ? unit.status() : guard([&] {
-          const bool can = ready(unit->header, unit->id, &known);
-          if (known || !can) return;
-          Transaction whole(db_);
-          segments_->flush();
-          try {
-            apply_unit(*unit, ref, view.bytes);
-            segments_->flush();
-          } catch (...) {
-            segments_->discard();
-            throw;
-          }
-          whole.commit();
-          known = progress = true;
-          auto applied_ref = ref;
-          applied_ref.stream = unit->header.stream;
-          applied_ref.kind = unit->header.kind;
-          applied_ref.first = unit->header.first;
-          applied_ref.last = unit->header.last;
-          out.units.push_back(applied_ref);
-        });
-        if (!applied.ok() && (applied.code() == Errc::corrupt || applied.code() == Errc::version)) {
-          meta_.reload();
-          schemas_.clear();
-          bad.insert(ref.id);
-          out.rejected.emplace_back(ref, applied);
-        } else if (!applied.ok()) {
-          throw StorageError(applied.code(), std::string(applied.message()));
-        } else if (known) {
-          done.insert(ref.id);
-        }
-      }
+  std::vector<std::pair<core::UnitRef, Status>> rejected;
+  std::vector<Waiting> waiting;
+  for (const auto& ref : staging_.whole()) {
+    Waiting w{ref, staging_.view(ref.id), {}};
+    auto unit = codec::decode_unit(w.bytes.bytes);
+    if (unit.ok() && unit->id != ref.id) {
+      unit = Status(Errc::corrupt, "a unit does not have the hash it claims");
     }
-    if (!losers_.empty()) {
+    if (unit.ok()) {
+      w.unit = std::move(*unit);
+      waiting.push_back(std::move(w));
+    } else {
+      rejected.emplace_back(ref, unit.status());
+    }
+  }
+  std::set<Hash> done;
+  for (bool again = !waiting.empty(); again;) {
+    again = false;
+    const Status status = write([&] {
+      out = {};
+      done.clear();
       if (auto own = seal_journal()) out.units.push_back(*own);
-    }
-    trim_tail();
-  });
-  if (!status.ok()) return status;
+      try {
+        apply_waiting(waiting, out, done);
+      } catch (const BadUnit& bad) {  // everything is rolled back and done again without it
+        rejected.emplace_back(bad.ref, bad.why);
+        std::erase_if(waiting, [&](const Waiting& w) { return w.ref.id == bad.ref.id; });
+        again = true;
+        throw StorageError(Errc::corrupt, "a bad unit");
+      }
+      if (!losers_.empty()) {
+        if (auto own = seal_journal()) out.units.push_back(*own);
+      }
+      trim_tail();
+    });
+    if (!again && !status.ok()) return status;
+  }
   for (const auto& id : done) staging_.drop(id);
-  for (const auto& id : bad) staging_.drop(id);
+  for (const auto& [ref, why] : rejected) staging_.drop(ref.id);
+  out.rejected = std::move(rejected);
   return out;
 }
 

@@ -4,21 +4,18 @@
 namespace mycelial::storage {
 namespace {
 
-Bytes encode_record(const RowState& state) {
-  Bytes out;
-  put_varint(out, state.times.size());
-  for (const auto t : state.times) put_varint(out, t);
+void encode_record(const RowState& state, Bytes& out) {
+  out.clear();
+  put_varint(out, state.numbers.size());
+  for (const auto n : state.numbers) put_varint(out, n);
   out += state.shape;
-  return out;
 }
 
-RowState decode_record(ByteView data) {
+void decode_record(ByteView data, RowState& out) {
   ByteReader in(data);
-  RowState out;
-  out.times.resize(std::min<std::uint64_t>(in.varint(), in.left()));
-  for (auto& t : out.times) t = in.varint();
+  out.numbers.resize(std::min<std::uint64_t>(in.varint(), in.left()));
+  for (auto& n : out.numbers) n = in.varint();
   out.shape = in.bytes(in.left());
-  return out;
 }
 
 }  // namespace
@@ -35,49 +32,69 @@ core::Identity StoreImpl::wire_identity(const LocalIdentity& id) const {
   return encode_identity({meta_.stream_of(id.origin).site, id.number, id.random});
 }
 
-BookRow StoreImpl::find_row(std::uint32_t table, TableIo* io, ByteView identity) {
-  BookRow out;
+void StoreImpl::find_row(std::uint32_t table, TableIo* io, ByteView identity, BookRow& out) {
+  out.place = BookRow::Place::none;
   if (io && io->has_rowid()) {
-    std::optional<std::int64_t> rowid;
     const auto local = local_identity(identity);
-    rowid = local ? segments_->find_rowid(table, *local) : io->find_key(identity);
-    if (rowid) {
-      if (auto entry = segments_->find(table, *rowid); entry && entry->hidden == local) {
-        out.place = BookRow::Place::segment;
-        out.rowid = *rowid;
-        out.state = std::move(entry->state);
-        return out;
-      }
+    const auto rowid = local ? std::nullopt : io->find_key(identity);
+    const bool found = local ? segments_->find(table, *local, entry_)
+                             : rowid && segments_->find(table, *rowid, entry_) && !entry_.hidden;
+    if (found) {
+      out.place = BookRow::Place::segment;
+      out.rowid = entry_.rowid;
+      std::swap(out.state, entry_.state);
+      return;
     }
   }
+  find_record(table, identity, out);
+}
+
+void StoreImpl::find_record(std::uint32_t table, ByteView identity, BookRow& out) {
+  out.place = BookRow::Place::none;
+  if (!has_records(table)) return;
   Use s(db_.cached("SELECT status, data FROM mycelial_row WHERE tbl = ?1 AND ident = ?2"));
   s->bind(1, table).bind_blob(2, identity);
-  if (s->step()) {
-    out.place = BookRow::Place::record;
-    out.status = static_cast<RowStatus>(s->integer(0));
-    out.state = decode_record(s->blob(1));
-  }
+  if (!s->step()) return;
+  out.place = BookRow::Place::record;
+  out.status = static_cast<RowStatus>(s->integer(0));
+  decode_record(s->blob(1), out.state);
+}
+
+BookRow StoreImpl::find_row(std::uint32_t table, TableIo* io, ByteView identity) {
+  BookRow out;
+  find_row(table, io, identity, out);
   return out;
 }
 
-core::Row StoreImpl::unpack(const BookRow& row, TableIo* io) {
-  if (row.place == BookRow::Place::none) return {};
+void StoreImpl::unpack(const BookRow& row, TableIo* io, core::Row& out) {
   static const std::vector<std::uint32_t> none;
-  return unpack_row(row.state.shape, row.state.times, row.shown() && io ? io->column_ids() : none);
+  if (row.place == BookRow::Place::none) {
+    out.clear();
+  } else {
+    unpack_row(row.state, row.shown() && io ? io->column_ids() : none, out);
+  }
+}
+
+core::Row StoreImpl::unpack(const BookRow& row, TableIo* io) {
+  core::Row out;
+  unpack(row, io, out);
+  return out;
 }
 
 void StoreImpl::put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,
                             ByteView identity) {
-  segments_->put(table, {rowid, pack_row(row), local_identity(identity)});
+  pack_row(row, state_);
+  segments_->put(table, rowid, state_, local_identity(identity));
 }
 
 void StoreImpl::put_record(std::uint32_t table, ByteView identity, RowStatus status,
                            const core::Row& row, ByteView blocker) {
-  const Bytes data = encode_record(pack_row(row));
+  pack_row(row, state_);
+  encode_record(state_, record_);
   Statement& s = db_.cached(
       "INSERT INTO mycelial_row VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
       "SET status = ?3, data = ?4, blocker = ?5, at = CASE status WHEN ?3 THEN at ELSE ?6 END");
-  s.bind(1, table).bind_blob(2, identity).bind(3, static_cast<int>(status)).bind_blob(4, data);
+  s.bind(1, table).bind_blob(2, identity).bind(3, static_cast<int>(status)).bind_blob(4, record_);
   if (blocker.empty()) {
     s.bind_null(5);
   } else {
@@ -85,6 +102,7 @@ void StoreImpl::put_record(std::uint32_t table, ByteView identity, RowStatus sta
   }
   s.bind(6, status == RowStatus::shown || status == RowStatus::dead ? 0 : now_ms());
   s.run();
+  records_known_[table] = true;
   if (status == RowStatus::hidden) hidden_known_[table] = true;
 }
 
@@ -93,6 +111,13 @@ void StoreImpl::erase_record(std::uint32_t table, ByteView identity) {
       .bind(1, table)
       .bind_blob(2, identity)
       .run();
+}
+
+bool StoreImpl::has_records(std::uint32_t table) {
+  const auto known = records_known_.find(table);
+  if (known != records_known_.end()) return known->second;
+  Statement s(db_, "SELECT 1 FROM mycelial_row WHERE tbl = ?1 LIMIT 1");
+  return records_known_[table] = s.bind(1, table).step();
 }
 
 bool StoreImpl::has_hidden(std::uint32_t table) {

@@ -70,7 +70,7 @@ bool needs_arming(Connection& db, const TableInfo& table);
 /// Calls f for every entry numbered above `after`, in order.
 void read_journal(Connection& db, std::uint64_t after,
                   const std::function<void(const JournalEntry&)>& f);
-/// Deletes entries up to and including `number`.
-void trim_journal(Connection& db, std::uint64_t number);
+/// Deletes all entries. Inside the write transaction that read them.
+void clear_journal(Connection& db);
 
 }  // namespace mycelial::storage

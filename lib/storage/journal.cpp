@@ -56,9 +56,8 @@ void read_journal(Connection& db, std::uint64_t after,
   }
 }
 
-void trim_journal(Connection& db, std::uint64_t number) {
-  Statement s(db, "DELETE FROM mycelial_journal WHERE jn <= ?1");
-  s.bind(1, number).run();
+void clear_journal(Connection& db) {
+  db.exec("DELETE FROM mycelial_journal");  // no WHERE: SQLite drops the pages unread
 }
 
 }  // namespace mycelial::storage

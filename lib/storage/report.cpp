@@ -171,11 +171,12 @@ Result<std::vector<std::string>> StoreImpl::check() {
       const auto rows = static_cast<std::uint64_t>(
           db_.integer(fmt::format("SELECT count(*) FROM {}", quote_name(name))));
       if (io->has_rowid()) {
+        core::Row row;
         segments_->for_each(id, [&](const RowEntry& e) {
           ++booked;
           lost += io->read({e.rowid, {}}) ? 0 : 1;
           io->release();
-          (void)unpack_row(e.state.shape, e.state.times, io->column_ids());
+          unpack_row(e.state, io->column_ids(), row);
           return true;
         });
       } else {

@@ -2,6 +2,7 @@
 #include "storage/row_state.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "storage/sqlite.hpp"
 
@@ -10,22 +11,64 @@ namespace {
 
 using Type = core::Value::Type;
 
-void put_marks(Bytes& out, const core::Marks& marks) {
-  put_varint(out, marks.size());
-  for (const auto& m : marks) {
-    put_varint(out, m.origin);
-    put_varint(out, m.seq);
+/// Writes marks as (origin, place of the sequence number in RowState::numbers).
+class Packer {
+ public:
+  explicit Packer(RowState& out) : out_(out) {
+    out.shape.clear();
+    out.numbers.clear();
   }
-}
+  void mark(const core::Mark& m) {
+    std::size_t i = 0;
+    while (i < known_ && dots_[i] != m) ++i;
+    if (i == known_) {
+      i = out_.numbers.size();
+      out_.numbers.push_back(m.seq);
+      if (known_ == i && known_ < dots_.size()) dots_[known_++] = m;
+    }
+    put_varint(out_.shape, m.origin);
+    put_varint(out_.shape, i);
+  }
+  void marks(const core::Marks& marks) {
+    put_varint(out_.shape, marks.size());
+    for (const auto& m : marks) mark(m);
+  }
 
-core::Marks get_marks(ByteReader& in) {
-  core::Marks out(std::min<std::uint64_t>(in.varint(), in.left() / 2));
-  for (auto& m : out) {
-    m.origin = static_cast<core::Origin>(in.varint());
-    m.seq = in.varint();
+ private:
+  RowState& out_;
+  std::array<core::Mark, 8> dots_;  // the first ones: repeated further ones are spelled again
+  std::size_t known_ = 0;
+};
+
+class Unpacker {
+ public:
+  explicit Unpacker(const RowState& state) : in(state.shape), numbers_(state.numbers) {}
+  core::Mark mark() {
+    const auto origin = static_cast<core::Origin>(in.varint());
+    const auto place = in.varint();
+    ok_ &= place < numbers_.size();
+    seqs_ = std::max(seqs_, place + 1);
+    return {origin, place < numbers_.size() ? numbers_[place] : 0};
   }
-  return out;
-}
+  void marks(core::Marks& out) {
+    out.resize(std::min<std::uint64_t>(in.varint(), in.left() / 2));
+    for (auto& m : out) m = mark();
+  }
+  /// Once all marks have been read.
+  void times(std::vector<core::Write>& writes) {
+    ok_ &= seqs_ + writes.size() == numbers_.size();
+    for (std::size_t i = 0; ok_ && i < writes.size(); ++i)
+      writes[i].stamp.time = numbers_[seqs_ + i];
+  }
+  bool ok() const { return ok_ && in.ok(); }
+
+  ByteReader in;
+
+ private:
+  std::span<const std::uint64_t> numbers_;
+  std::uint64_t seqs_ = 0;
+  bool ok_ = true;
+};
 
 void put_value(Bytes& out, const core::Value& v) {
   out.push_back(static_cast<char>(v.type));
@@ -60,6 +103,7 @@ core::Value get_value(ByteReader& in) {
 
 /// The write that most columns share without a value of their own to keep.
 std::uint32_t default_write(const core::Row& row) {
+  if (row.writes.size() == 1) return 0;
   std::vector<std::uint32_t> count(row.writes.size());
   for (const auto& c : row.cells) count[c.write] += c.value.type == Type::in_table ? 1 : 0;
   return static_cast<std::uint32_t>(std::max_element(count.begin(), count.end()) - count.begin());
@@ -69,27 +113,24 @@ enum WriteFlags : std::uint8_t { kStampIsCarrier = 1, kTargetsAreBirths = 2 };
 
 }  // namespace
 
-RowState pack_row(const core::Row& row) {
-  RowState out;
-  put_marks(out.shape, row.births);
-  put_marks(out.shape, row.dead);
-  put_marks(out.shape, row.killers);
+void pack_row(const core::Row& row, RowState& out) {
+  Packer packer(out);
+  packer.marks(row.births);
+  packer.marks(row.dead);
+  packer.marks(row.killers);
   put_varint(out.shape, row.writes.size());
   for (const auto& w : row.writes) {
-    const bool own = w.stamp.origin == w.carrier.origin && w.stamp.seq == w.carrier.seq;
+    const core::Mark stamp{w.stamp.origin, w.stamp.seq};
+    const bool own = stamp == w.carrier;
     const bool all = w.targets == row.births;
     out.shape.push_back(
         static_cast<char>((own ? kStampIsCarrier : 0) | (all ? kTargetsAreBirths : 0)));
-    put_varint(out.shape, w.carrier.origin);
-    put_varint(out.shape, w.carrier.seq);
-    if (!own) {
-      put_varint(out.shape, w.stamp.origin);
-      put_varint(out.shape, w.stamp.seq);
-    }
-    if (!all) put_marks(out.shape, w.targets);
-    out.times.push_back(w.stamp.time);
+    packer.mark(w.carrier);
+    if (!own) packer.mark(stamp);
+    if (!all) packer.marks(w.targets);
   }
-  if (row.writes.empty()) return out;
+  for (const auto& w : row.writes) out.numbers.push_back(w.stamp.time);
+  if (row.writes.empty()) return;
   const std::uint32_t common = default_write(row);
   put_varint(out.shape, common);
   for (std::size_t i = 0; i < row.cells.size(); ++i) {
@@ -101,53 +142,56 @@ RowState pack_row(const core::Row& row) {
     put_varint(out.shape, c.write);
     put_value(out.shape, c.value);
   }
-  return out;
 }
 
-core::Row unpack_row(ByteView shape, std::span<const core::Hlc> times,
-                     std::span<const std::uint32_t> columns) {
-  core::Row row;
-  ByteReader in(shape);
-  row.births = get_marks(in);
-  row.dead = get_marks(in);
-  row.killers = get_marks(in);
+void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, core::Row& row) {
+  Unpacker unpacker(state);
+  auto& in = unpacker.in;
+  unpacker.marks(row.births);
+  unpacker.marks(row.dead);
+  unpacker.marks(row.killers);
   row.writes.resize(std::min<std::uint64_t>(in.varint(), in.left()));
-  for (std::size_t i = 0; i < row.writes.size(); ++i) {
-    auto& w = row.writes[i];
+  row.cells.clear();
+  for (auto& w : row.writes) {
     const auto flags = in.byte();
-    w.carrier.origin = static_cast<core::Origin>(in.varint());
-    w.carrier.seq = in.varint();
-    w.stamp = {i < times.size() ? times[i] : 0, w.carrier.origin, w.carrier.seq};
-    if (!(flags & kStampIsCarrier)) {
-      w.stamp.origin = static_cast<core::Origin>(in.varint());
-      w.stamp.seq = in.varint();
+    w.carrier = unpacker.mark();
+    const auto stamp = flags & kStampIsCarrier ? w.carrier : unpacker.mark();
+    w.stamp = {0, stamp.origin, stamp.seq};
+    if (flags & kTargetsAreBirths) {
+      w.targets = row.births;
+    } else {
+      unpacker.marks(w.targets);
     }
-    w.targets = flags & kTargetsAreBirths ? row.births : get_marks(in);
   }
-  if (row.writes.empty()) return row;
-  const auto common = static_cast<std::uint32_t>(in.varint());
-  std::vector<core::Cell> named;
-  while (in.ok() && !in.at_end()) {
+  unpacker.times(row.writes);
+  const auto damaged = [] {
+    return StorageError(Errc::corrupt, "a row's bookkeeping is damaged; run mycelial check");
+  };
+  if (!unpacker.ok()) throw damaged();
+  if (row.writes.empty()) return;
+  const auto common = in.varint();
+  while (in.ok() && !in.at_end()) {  // cells that the shape names
     core::Cell c;
     c.column = static_cast<std::uint32_t>(in.varint());
     c.write = static_cast<std::uint32_t>(in.varint());
     c.value = get_value(in);
-    named.push_back(c);
+    row.cells.push_back(c);
   }
   const auto bad = [&](const core::Cell& c) { return c.write >= row.writes.size(); };
-  if (!in.ok() || common >= row.writes.size() || std::any_of(named.begin(), named.end(), bad)) {
-    throw StorageError(Errc::corrupt, "a row's bookkeeping is damaged; run mycelial check");
+  if (!in.ok() || common >= row.writes.size() || std::ranges::any_of(row.cells, bad)) {
+    throw damaged();
   }
-  row.cells.reserve(columns.size() + named.size());
+  const std::size_t named = row.cells.size();
   for (const std::uint32_t column : columns) {
-    const auto here = std::find_if(named.begin(), named.end(),
-                                   [&](const core::Cell& c) { return c.column == column; });
-    if (here == named.end()) row.cells.push_back({column, common, core::Value::in_table()});
+    const auto names = std::span(row.cells).first(named);
+    const bool is_named =
+        std::ranges::any_of(names, [&](const core::Cell& c) { return c.column == column; });
+    if (!is_named) {
+      row.cells.push_back({column, static_cast<std::uint32_t>(common), core::Value::in_table()});
+    }
   }
-  row.cells.insert(row.cells.end(), named.begin(), named.end());
-  std::stable_sort(row.cells.begin(), row.cells.end(),
-                   [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; });
-  return row;
+  const auto less = [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; };
+  if (!std::ranges::is_sorted(row.cells, less)) std::ranges::stable_sort(row.cells, less);
 }
 
 }  // namespace mycelial::storage

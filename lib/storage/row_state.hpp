@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the bookkeeping of one row is kept on disk: its shape (births, deaths, who wrote which
-// column), which thousands of rows share, and its times, which differ from row to row.
+// column), which thousands of rows share, and its numbers, which differ from row to row.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -13,15 +14,19 @@ namespace mycelial::storage {
 /// A row's bookkeeping, apart from its values (which are in the application's table, except those
 /// that the table cannot show).
 struct RowState {
-  Bytes shape;                   ///< Encoded; equal bytes = equal shape.
-  std::vector<core::Hlc> times;  ///< Of the writes, in the order of the shape.
+  Bytes shape;  ///< Encoded; equal bytes = equal shape.
+  std::vector<std::uint64_t>
+      numbers;  ///< Sequence numbers that the shape refers to, then the
+                ///< times of its writes. Rows of one shape have equally many.
 };
 
 /// `row.cells` covers every column; cells whose value is Value::in_table take almost no room.
-RowState pack_row(const core::Row& row);
-/// The inverse. `columns`: stable ids of the columns that the table has; those the shape does not
-/// name get the shape's default write. Values view `state.shape`. Throws StorageError (corrupt).
-core::Row unpack_row(ByteView shape, std::span<const core::Hlc> times,
-                     std::span<const std::uint32_t> columns);
+/// Writes into `out`, whose memory is used again; cells may be left out altogether when all of them
+/// are in the table and of one write.
+void pack_row(const core::Row& row, RowState& out);
+/// The inverse, into `row`, whose memory is used again. `columns`: stable ids of the columns that
+/// the table has; those the shape does not name get the shape's default write. Values view
+/// `state.shape`. Throws StorageError (corrupt).
+void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, core::Row& row);
 
 }  // namespace mycelial::storage

@@ -13,6 +13,8 @@ namespace mycelial::storage {
 struct Sealer::Touched {
   core::Identity identity;  // empty until known
   std::optional<LocalIdentity> hidden;
+  std::uint64_t number = 0;  // of its insert in the journal, and that entry's random number:
+  std::uint32_t random = 0;  // its identity if its key turns out to have a NULL
   std::optional<std::int64_t> old_rowid;  // its place when the replay began...
   RowState old_state;                     // ...and what the book said then
   std::optional<std::int64_t> slot;       // its place now; none once it died
@@ -47,11 +49,12 @@ struct Sealer::Table {
   std::unordered_map<core::Identity, std::int64_t> key_slots;  // WITHOUT ROWID
   std::vector<core::Identity> slot_keys;
   std::optional<std::pair<std::uint64_t, std::uint32_t>> automatic;  // number, random
+  bool buried = false;  // some row was: its identity may be back in another slot
 };
 
 struct Sealer::Gathered {
   TableIo* io;
-  Touched what;
+  Touched* what;
 };
 
 Sealer::Sealer(StoreImpl& store) : s_(store), clock_(store.meta_.clock), now_(store.now_ms()) {}
@@ -73,10 +76,9 @@ Sealer::Slot& Sealer::enter(Table& t, std::int64_t number) {
   if (!added) return it->second;
   Touched found;
   if (t.io->has_rowid()) {
-    const auto entry = s_.segments_->find(t.io->info().id, number);
-    if (!entry) return it->second;
-    found.hidden = entry->hidden;
-    found.old_state = entry->state;
+    if (!s_.segments_->find(t.io->info().id, number, entry_)) return it->second;
+    found.hidden = entry_.hidden;
+    found.old_state = entry_.state;
     if (found.hidden) found.identity = s_.wire_identity(*found.hidden);
   } else {
     found.identity = t.slot_keys[static_cast<std::size_t>(number)];
@@ -93,6 +95,7 @@ Sealer::Slot& Sealer::enter(Table& t, std::int64_t number) {
 void Sealer::bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delete) {
   if (slot.occupant < 0) return;
   auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
+  t.buried = true;
   row.fresh = true;
   row.removed |= by_delete;
   row.slot.reset();
@@ -136,8 +139,8 @@ void Sealer::replay(const JournalEntry& e) {
           row.hidden = LocalIdentity{label_, own.first, own.second};
           row.identity = s_.wire_identity(*row.hidden);
         } else {
-          row.hidden = std::nullopt;
-          null_key_[{e.table, static_cast<int>(t.touched.size())}] = own;
+          row.number = own.first;
+          row.random = own.second;
         }
         t.automatic.reset();
       }
@@ -194,31 +197,33 @@ void Sealer::decide_evictions(Table& t) {
 /// Brings together what happened to one identity: its old life in one slot, its new in another.
 void Sealer::gather(Table& t) {
   std::unordered_map<core::Identity, std::size_t> by_identity;
-  for (std::size_t i = 0; i < t.touched.size(); ++i) {
-    auto& row = t.touched[i];
+  for (auto& row : t.touched) {
     if (row.slot && row.identity.empty()) {
       const auto values = t.io->read(ref_of(t, *row.slot));
       if (values) row.identity = t.io->key_of(*values).value_or(core::Identity());
       t.io->release();
       if (row.identity.empty()) {
         if (!values) continue;
-        const auto own = null_key_.find({t.io->info().id, static_cast<int>(i)});
-        if (own == null_key_.end()) continue;
-        row.hidden = LocalIdentity{label_, own->second.first, own->second.second};
+        if (row.number == 0) continue;
+        row.hidden = LocalIdentity{label_, row.number, row.random};
         row.identity = s_.wire_identity(*row.hidden);
       }
     }
     if (row.identity.empty()) continue;
     if (row.hidden && row.is_new) {  // nobody else can have this identity
-      if (row.slot) rows_.push_back({t.io, row});
+      if (row.slot) rows_.push_back({t.io, &row});
+      continue;
+    }
+    if (!t.buried) {
+      rows_.push_back({t.io, &row});
       continue;
     }
     const auto [it, added] = by_identity.try_emplace(row.identity, rows_.size());
     if (added) {
-      rows_.push_back({t.io, row});
+      rows_.push_back({t.io, &row});
       continue;
     }
-    auto& known = rows_[it->second].what;
+    auto& known = *rows_[it->second].what;
     known.fresh |= row.fresh;
     known.removed |= row.removed;
     known.upsert |= row.upsert;
@@ -234,108 +239,114 @@ void Sealer::gather(Table& t) {
   }
 }
 
-core::LocalWrite Sealer::describe(const Gathered& g, std::span<const core::Value> values,
-                                  bool alive_before) const {
-  core::LocalWrite w;
+/// What happened to the row, in local_.
+void Sealer::describe(const Gathered& g, std::span<const core::Value> values, bool alive_before) {
+  auto& w = local_;
   w.dot = dot_;
   w.shown = !values.empty();
-  w.fresh = g.what.fresh || !alive_before;
-  w.upsert = g.what.upsert;
-  w.time = g.what.last ? g.what.last : clock_.state();
-  if (!w.shown) return w;
+  w.fresh = g.what->fresh || !alive_before;
+  w.upsert = g.what->upsert;
+  w.time = g.what->last ? g.what->last : clock_.state();
+  w.written.clear();
+  if (!w.shown) return;
   const auto& ids = g.io->column_ids();
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto it = std::find_if(g.what.columns.begin(), g.what.columns.end(),
+    const auto it = std::find_if(g.what->columns.begin(), g.what->columns.end(),
                                  [&](const auto& c) { return c.first == ids[i]; });
-    const bool changed = it != g.what.columns.end();
+    const bool changed = it != g.what->columns.end();
     if (!changed && !w.fresh && !w.upsert) continue;
     const core::Hlc time = changed ? it->second : w.fresh ? w.time : 0;
     w.written.push_back({ids[i], time, values[i]});
   }
-  return w;
+}
+
+void Sealer::find_before(const Gathered& g) {
+  const auto table = g.io->info().id;
+  before_.place = BookRow::Place::none;
+  if (g.what->old_rowid && g.io->has_rowid()) {
+    before_.place = BookRow::Place::segment;
+    before_.rowid = *g.what->old_rowid;
+    before_.state = g.what->old_state;
+  } else if (!(g.what->hidden && g.what->is_new)) {
+    s_.find_record(table, g.what->identity, before_);
+  }
 }
 
 void Sealer::seal_row(const Gathered& g) {
   const auto table = g.io->info().id;
-  BookRow before;
-  if (g.what.old_rowid && g.io->has_rowid()) {
-    before.place = BookRow::Place::segment;
-    before.rowid = *g.what.old_rowid;
-    before.state = g.what.old_state;
-  } else if (!(g.what.hidden && g.what.is_new)) {
-    Use record(s_.db_.cached("SELECT 1 FROM mycelial_row WHERE tbl = ?1 AND ident = ?2"));
-    record->bind(1, table).bind_blob(2, g.what.identity);
-    if (record->step()) before = s_.find_row(table, nullptr, g.what.identity);
-  }
-  const core::Row old = s_.unpack(before, g.io);
+  find_before(g);
+  s_.unpack(before_, g.io, old_);
   std::span<const core::Value> values;
-  if (g.what.slot) {
-    const auto ref = g.io->has_rowid() ? RowRef{*g.what.slot, {}} : RowRef{0, g.what.identity};
+  if (g.what->slot) {
+    const auto ref = g.io->has_rowid() ? RowRef{*g.what->slot, {}} : RowRef{0, g.what->identity};
     if (const auto found = g.io->read(ref)) values = *found;
   }
-  const bool was_alive = core::is_alive(old);
-  if (!was_alive && values.empty() && before.place == BookRow::Place::none) return g.io->release();
-  const auto piece = core::local_piece(old, describe(g, values, was_alive), s_.meta_.ranks());
-  if (!(piece == core::Row{})) {
-    std::vector<core::Discarded> discarded;
-    const auto merged =
-        core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks(), &discarded);
-    if (was_alive && !before.shown()) list_replaced(g, old, discarded, values);
-    keep(g, before, merged, !values.empty());
-    emit(*g.io, g.what.identity, piece);
-    if (values.empty() && g.what.removed) kill_losers_of(*g.io, g.what.identity);
+  const bool was_alive = core::is_alive(old_);
+  if (!was_alive && values.empty() && before_.place == BookRow::Place::none) return;
+  describe(g, values, was_alive);
+  core::local_piece(old_, local_, s_.meta_.ranks(), piece_.row);
+  if (!(piece_.row == core::Row{})) {
+    const bool replaced = was_alive && !before_.shown();
+    discarded_.clear();
+    joiner_.join(old_, piece_.row, s_.meta_.covered(), {}, s_.meta_.ranks(), merged_,
+                 replaced ? &discarded_ : nullptr);
+    if (replaced) list_replaced(g, values);
+    keep(g, before_, merged_, !values.empty());
+    emit(*g.io, g.what->identity, piece_.row);
+    if (values.empty() && g.what->removed) kill_losers_of(*g.io, g.what->identity);
     if (!values.empty() || was_alive) touched_tables_.insert(table);
   }
-  g.io->release();
 }
 
 /// The key was free to its writer, for the row that had it was not shown. Lists what that row held.
-void Sealer::list_replaced(const Gathered& g, const core::Row& old,
-                           const std::vector<core::Discarded>& discarded,
-                           std::span<const core::Value> values) {
-  for (const auto& d : discarded) {
-    const auto position = g.io->position_of(d.cell.column);
-    const auto* best = core::winner(old, d.cell.column, s_.meta_.ranks());
+void Sealer::list_replaced(const Gathered& g, std::span<const core::Value> values) {
+  for (const auto& d : discarded_) {
+    const auto position = g.io->position_of(d.column);
+    const auto& best = old_.writes[core::winner(old_, d.column, s_.meta_.ranks())->write];
     // What lost to another version before has been listed then.
-    if (!position || old.writes[best->write] != d.write) continue;
-    const auto lost = to_literal(d.cell.value);
+    if (!position || best.stamp != d.stamp || best.carrier != d.carrier) continue;
+    const auto lost = to_literal(d.value);
     const auto now = values.empty() ? std::string() : to_literal(values[*position]);
     if (lost == now) continue;
-    s_.note_conflict(g.io->info().id, g.what.identity, g.io->info().columns[*position].name,
+    s_.note_conflict(g.io->info().id, g.what->identity, g.io->info().columns[*position].name,
                      "superseded", lost, now, "an insert of its key, while it was not shown");
   }
 }
 
 /// The row's bookkeeping goes where the row went. What the table shows needs no copy here.
-void Sealer::keep(const Gathered& g, const BookRow& before, core::Row merged, bool shown) {
+void Sealer::keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown) {
   const auto table = g.io->info().id;
   for (std::size_t i = 0; shown && i < merged.cells.size(); ++i) {
     auto& cell = merged.cells[i];
-    if (!g.io->position_of(cell.column)) continue;
-    const auto* best = core::winner(merged, cell.column, s_.meta_.ranks());
-    if (best == &cell) cell.value = core::Value::in_table();
+    if (g.io->position_of(cell.column) && core::is_winner(merged, i, s_.meta_.ranks())) {
+      cell.value = core::Value::in_table();
+    }
   }
   if (before.place == BookRow::Place::record && shown && g.io->has_rowid()) {
-    s_.erase_record(table, g.what.identity);
-    s_.drop_claims(table, g.what.identity);
+    s_.erase_record(table, g.what->identity);
+    s_.drop_claims(table, g.what->identity);
   }
   if (shown && g.io->has_rowid()) {
-    s_.put_segment(table, *g.what.slot, merged, g.what.identity);
+    s_.put_segment(table, *g.what->slot, merged, g.what->identity);
   } else {
-    s_.put_record(table, g.what.identity, shown ? RowStatus::shown : RowStatus::dead, merged);
-    if (!shown) s_.drop_claims(table, g.what.identity);
+    s_.put_record(table, g.what->identity, shown ? RowStatus::shown : RowStatus::dead, merged);
+    if (!shown) s_.drop_claims(table, g.what->identity);
   }
 }
 
-void Sealer::emit(TableIo& io, const core::Identity& identity, core::Row piece) {
+/// Adds the piece to the set; its columns are renumbered as the schema record has them.
+void Sealer::emit(TableIo& io, const core::Identity& identity, core::Row& piece) {
   for (auto& cell : piece.cells) cell.column = *io.position_of(cell.column);
-  if (schemas_.insert(io.schema_hash()).second) {
+  if (last_emitted_ != &io && schemas_.insert(io.schema_hash()).second) {
     Statement announced(s_.db_, "SELECT announced FROM mycelial_schema WHERE hash = ?1");
     announced.bind_blob(1, io.schema_hash().view());
     if (!announced.step() || announced.integer(0) == 0) writer_.add_schema(io.schema());
     s_.remember_schema(io.schema(), true);
   }
-  writer_.add_row(io.schema(), io.schema_hash(), {identity, std::move(piece)},
+  last_emitted_ = &io;
+  if (&piece != &piece_.row) piece_.row = piece;
+  piece_.identity = identity;
+  writer_.add_row(io.schema(), io.schema_hash(), piece_,
                   [this](core::Origin o) -> const core::Stream& { return s_.meta_.stream_of(o); });
   ++count_;
 }
@@ -358,7 +369,7 @@ void Sealer::kill_losers_of(TableIo& io, const core::Identity& winner) {
     w.dot = dot_;
     w.fresh = true;
     w.time = clock_.state();
-    const auto piece = core::local_piece(old, w, s_.meta_.ranks());
+    auto piece = core::local_piece(old, w, s_.meta_.ranks());
     const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
     s_.put_record(table, id, RowStatus::dead, merged);
     s_.drop_claims(table, id);
@@ -418,14 +429,15 @@ std::optional<core::UnitRef> Sealer::run() {
     gather(t);
   }
   for (const auto& g : rows_) {  // slots are left before others move in
-    if (g.io->has_rowid() && g.what.old_rowid && g.what.slot != g.what.old_rowid) {
-      s_.segments_->erase(g.io->info().id, *g.what.old_rowid);
+    if (g.io->has_rowid() && g.what->old_rowid && g.what->slot != g.what->old_rowid) {
+      s_.segments_->erase(g.io->info().id, *g.what->old_rowid);
     }
   }
   for (const auto& g : rows_) seal_row(g);
+  for (auto& [id, t] : tables_) t.io->release();
   for (const auto& name : s_.losers_) rekey(name);
   s_.losers_.clear();
-  trim_journal(s_.db_, last_number_);
+  clear_journal(s_.db_);
   s_.meta_.clock = clock_.state();
   if (count_ == 0) return std::nullopt;
   const auto unit = s_.publish(writer_);
@@ -455,7 +467,7 @@ void Sealer::rekey(const RowName& name) {
   w.shown = true;
   w.time = clock_.stamp_write(now_, now_);
   w.written.push_back({io->column_ids()[position], w.time, core::Value::of(free)});
-  const auto piece = core::local_piece(old, w, s_.meta_.ranks());
+  auto piece = core::local_piece(old, w, s_.meta_.ranks());
   const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
   s_.put_record(name.table, name.identity, RowStatus::hidden, merged);
   emit(*io, name.identity, piece);

@@ -40,14 +40,12 @@ class Sealer {
   RowRef ref_of(Table& t, std::int64_t slot) const;
   void decide_evictions(Table& t);
   void gather(Table& t);
-  core::LocalWrite describe(const Gathered& g, std::span<const core::Value> values,
-                            bool alive_before) const;
+  void describe(const Gathered& g, std::span<const core::Value> values, bool alive_before);
+  void find_before(const Gathered& g);
   void seal_row(const Gathered& g);
-  void list_replaced(const Gathered& g, const core::Row& old,
-                     const std::vector<core::Discarded>& discarded,
-                     std::span<const core::Value> values);
-  void keep(const Gathered& g, const BookRow& before, core::Row merged, bool shown);
-  void emit(TableIo& io, const core::Identity& identity, core::Row piece);
+  void list_replaced(const Gathered& g, std::span<const core::Value> values);
+  void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
+  void emit(TableIo& io, const core::Identity& identity, core::Row& piece);
   void kill_losers_of(TableIo& io, const core::Identity& winner);
   void rekey(const RowName& name);
   std::set<core::Identity> all_hidden(std::uint32_t table);
@@ -58,12 +56,19 @@ class Sealer {
   core::Mark dot_;
   core::Origin label_ = 0;
   std::map<std::uint32_t, Table> tables_;
-  /// (table, index into touched) -> journal number and random: identity if the key has a NULL.
-  std::map<std::pair<std::uint32_t, int>, std::pair<std::uint64_t, std::uint32_t>> null_key_;
   std::vector<Gathered> rows_;
   std::set<std::uint32_t> touched_tables_;
   std::set<Hash> schemas_;
   codec::BodyWriter writer_;
+  const TableIo* last_emitted_ = nullptr;
+  // Of the row at hand; memory used again.
+  RowEntry entry_;
+  BookRow before_;
+  core::Row old_, merged_;
+  core::RowPiece piece_;
+  core::LocalWrite local_;
+  core::RowJoiner joiner_;
+  std::vector<core::Discarded> discarded_;
   std::uint64_t last_number_ = 0;
   std::uint64_t count_ = 0;
 };

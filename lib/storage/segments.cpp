@@ -26,21 +26,25 @@ std::uint64_t get_step(ByteReader& in, bool& flag) {
 
 }  // namespace
 
-/// Decoded. Rows are sorted by rowid; each points at a shape and at its times.
+/// Decoded. Rows are sorted by rowid; each points at a shape and at its numbers.
 struct Segments::Segment {
   struct Row {
     std::int64_t rowid = 0;
     std::uint32_t shape = 0;
-    core::Hlc time = 0;                 // of the first write
-    std::vector<core::Hlc> more_times;  // of the others (rare)
+    std::uint32_t numbers = 0;  // where they begin in the pool; the shape says how many
     bool is_hidden = false;
     LocalIdentity hidden;
+  };
+  struct Shape {
+    Bytes bytes;
+    std::uint32_t count = 0;  // of numbers
   };
   std::uint32_t table = 0;
   std::int64_t first = 0;  // key on disk: lower bound of the range it is responsible for
   std::int64_t end = std::numeric_limits<std::int64_t>::max();  // upper bound, inclusive
   bool on_disk = false, dirty = false;
-  std::vector<Bytes> shapes;
+  std::vector<Shape> shapes;
+  std::vector<std::uint64_t> pool;
   std::vector<Row> rows;
 
   std::vector<Row>::iterator at(std::int64_t rowid) {
@@ -48,111 +52,186 @@ struct Segments::Segment {
     return std::lower_bound(rows.begin(), rows.end(), rowid,
                             [](const Row& r, std::int64_t id) { return r.rowid < id; });
   }
-  std::uint32_t shape_number(const Bytes& shape) {
-    for (std::size_t i = shapes.size(); i-- > 0;) {
-      if (shapes[i] == shape) return static_cast<std::uint32_t>(i);
-    }
-    shapes.push_back(shape);
-    return static_cast<std::uint32_t>(shapes.size() - 1);
+  std::span<const std::uint64_t> numbers_of(const Row& r) const {
+    return {pool.data() + r.numbers, shapes[r.shape].count};
   }
-  Bytes encode();
+  void set(Row& row, const RowState& state, bool is_new);
+  void entry(const Row& row, RowEntry& out) const;
+  void compact();
+  Bytes encode() const;
   void decode(ByteView in);
+
+ private:
+  std::uint32_t shape_number(const RowState& state);
 };
 
-Bytes Segments::Segment::encode() {
-  std::vector<std::uint32_t> renumber(shapes.size(), std::numeric_limits<std::uint32_t>::max());
-  std::vector<const Bytes*> used;
-  for (const auto& r : rows) {
-    if (renumber[r.shape] != std::numeric_limits<std::uint32_t>::max()) continue;
-    renumber[r.shape] = static_cast<std::uint32_t>(used.size());
-    used.push_back(&shapes[r.shape]);
+std::uint32_t Segments::Segment::shape_number(const RowState& state) {
+  const auto count = static_cast<std::uint32_t>(state.numbers.size());
+  for (std::size_t i = shapes.size(); i-- > 0;) {
+    if (shapes[i].count == count && shapes[i].bytes == state.shape) {
+      return static_cast<std::uint32_t>(i);
+    }
   }
+  shapes.push_back({state.shape, count});
+  return static_cast<std::uint32_t>(shapes.size() - 1);
+}
+
+void Segments::Segment::set(Row& row, const RowState& state, bool is_new) {
+  const auto shape = shape_number(state);
+  const bool in_place = !is_new && shapes[row.shape].count == shapes[shape].count;
+  row.shape = shape;
+  if (in_place) {
+    std::ranges::copy(state.numbers, pool.begin() + row.numbers);
+  } else {
+    row.numbers = static_cast<std::uint32_t>(pool.size());
+    pool.insert(pool.end(), state.numbers.begin(), state.numbers.end());
+  }
+}
+
+void Segments::Segment::entry(const Row& row, RowEntry& out) const {
+  out.rowid = row.rowid;
+  out.state.shape = shapes[row.shape].bytes;
+  const auto numbers = numbers_of(row);
+  out.state.numbers.assign(numbers.begin(), numbers.end());
+  out.hidden = row.is_hidden ? std::optional(row.hidden) : std::nullopt;
+}
+
+/// Drops shapes and numbers that no row uses any more.
+void Segments::Segment::compact() {
+  constexpr std::uint32_t kUnused = std::numeric_limits<std::uint32_t>::max();
+  std::vector<std::uint32_t> place(shapes.size(), kUnused);
+  std::vector<Shape> used;
+  std::vector<std::uint64_t> numbers;
+  for (auto& r : rows) {
+    const auto mine = numbers_of(r);
+    const auto at = static_cast<std::uint32_t>(numbers.size());
+    numbers.insert(numbers.end(), mine.begin(), mine.end());
+    if (place[r.shape] == kUnused) {
+      place[r.shape] = static_cast<std::uint32_t>(used.size());
+      used.push_back(shapes[r.shape]);
+    }
+    r.numbers = at;
+    r.shape = place[r.shape];
+  }
+  shapes = std::move(used);
+  pool = std::move(numbers);
+}
+
+// A row: step to its rowid; unless all as in the row before, shape and kind of identity; its
+// numbers as differences to those of the row before of the same shape; its hidden identity.
+Bytes Segments::Segment::encode() const {
   Bytes out;
   put_varint(out, rows.size());
-  put_varint(out, used.size());
-  for (const auto* shape : used) put_prefixed(out, *shape);
+  put_varint(out, shapes.size());
+  for (const auto& shape : shapes) {
+    put_prefixed(out, shape.bytes);
+    put_varint(out, shape.count);
+  }
+  std::vector<std::vector<std::uint64_t>> last(shapes.size());
+  for (std::size_t i = 0; i < shapes.size(); ++i) last[i].resize(shapes[i].count);
   Row before;
   for (const auto& r : rows) {
     const bool same = &r != rows.data() && r.shape == before.shape &&
-                      r.is_hidden == before.is_hidden && r.hidden.origin == before.hidden.origin &&
-                      r.more_times.empty();
+                      r.is_hidden == before.is_hidden && r.hidden.origin == before.hidden.origin;
     put_step(out, static_cast<std::uint64_t>(r.rowid) - static_cast<std::uint64_t>(before.rowid),
              !same);
     if (!same) {
-      put_varint(out, static_cast<std::uint64_t>(renumber[r.shape]) << 1 | (r.is_hidden ? 1 : 0));
+      put_varint(out, static_cast<std::uint64_t>(r.shape) << 1 | (r.is_hidden ? 1 : 0));
       if (r.is_hidden) put_varint(out, r.hidden.origin);
-      put_varint(out, r.more_times.size());
-      for (const auto t : r.more_times) put_varint(out, t);
     }
-    put_varint(out, zigzag(static_cast<std::int64_t>(r.time - before.time)));
+    const auto numbers = numbers_of(r);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      put_varint(out, zigzag(static_cast<std::int64_t>(numbers[i] - last[r.shape][i])));
+      last[r.shape][i] = numbers[i];
+    }
     if (r.is_hidden) {
       put_varint(out, zigzag(static_cast<std::int64_t>(r.hidden.number - before.hidden.number)));
       out.append(reinterpret_cast<const char*>(&r.hidden.random), 4);
     }
-    before.rowid = r.rowid;
-    before.shape = r.shape;
-    before.time = r.time;
-    before.is_hidden = r.is_hidden;
-    before.hidden = r.hidden;
+    before = r;
   }
   return out;
 }
 
 void Segments::Segment::decode(ByteView in_bytes) {
+  const auto damaged = [] {
+    return StorageError(Errc::corrupt, "mycelial_segment is damaged; run mycelial check");
+  };
   ByteReader in(in_bytes);
-  const auto count = std::min<std::uint64_t>(in.varint(), in.left());
+  rows.resize(std::min<std::uint64_t>(in.varint(), in.left()));
   shapes.resize(std::min<std::uint64_t>(in.varint(), in.left()));
-  for (auto& shape : shapes) shape = in.prefixed();
-  rows.resize(count);
+  std::vector<std::vector<std::uint64_t>> last(shapes.size());
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    shapes[i].bytes = in.prefixed();
+    shapes[i].count = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.varint(), in.left()));
+    last[i].resize(shapes[i].count);
+  }
   Row before;
   for (auto& r : rows) {
     bool spelled = false;
+    r = before;
     r.rowid =
         static_cast<std::int64_t>(static_cast<std::uint64_t>(before.rowid) + get_step(in, spelled));
-    r.shape = before.shape;
-    r.is_hidden = before.is_hidden;
-    r.hidden.origin = before.hidden.origin;
     if (spelled) {
       const auto shape = in.varint();
       r.shape = static_cast<std::uint32_t>(shape >> 1);
       r.is_hidden = shape & 1;
-      r.hidden.origin = r.is_hidden ? static_cast<core::Origin>(in.varint()) : 0;
-      r.more_times.resize(std::min<std::uint64_t>(in.varint(), in.left()));
-      for (auto& t : r.more_times) t = in.varint();
+      if (r.is_hidden) {
+        r.hidden.origin = static_cast<core::Origin>(in.varint());
+      } else {
+        r.hidden = {};
+      }
     }
-    r.time = before.time + static_cast<core::Hlc>(unzigzag(in.varint()));
+    if (!in.ok() || r.shape >= shapes.size()) throw damaged();
+    r.numbers = static_cast<std::uint32_t>(pool.size());
+    for (auto& number : last[r.shape]) {
+      number += static_cast<std::uint64_t>(unzigzag(in.varint()));
+      pool.push_back(number);
+    }
     if (r.is_hidden) {
       r.hidden.number = before.hidden.number + static_cast<std::uint64_t>(unzigzag(in.varint()));
       const ByteView random = in.bytes(4);
       if (random.size() == 4) std::memcpy(&r.hidden.random, random.data(), 4);
     }
-    before.rowid = r.rowid;
-    before.shape = r.shape;
-    before.time = r.time;
-    before.is_hidden = r.is_hidden;
-    before.hidden = r.hidden;
-    if (!in.ok() || r.shape >= shapes.size()) {
-      throw StorageError(Errc::corrupt, "mycelial_segment is damaged; run mycelial check");
-    }
+    if (!in.ok()) throw damaged();
+    before = r;
   }
 }
 
-/// Where hidden identities (origin, 256 consecutive numbers) are: rowids.
+/// Where hidden identities that are neighbours are: rowids.
 struct Segments::IdentBlock {
   struct Named {
     std::uint64_t number = 0;
-    std::uint32_t random = 0;
     std::int64_t rowid = 0;
+    auto operator<=>(const Named&) const = default;
   };
   bool on_disk = false, dirty = false;
-  std::vector<Named> named;  // sorted by (number, random)
+  std::vector<Named> named;  // sorted; the row itself knows the rest of its identity
 };
+
+namespace {
+
+template <class Named>
+Named after(Named n) {
+  n.number += 1;
+  n.rowid = static_cast<std::int64_t>(static_cast<std::uint64_t>(n.rowid) + 1);
+  return n;
+}
+
+/// Captured rows have consecutive numbers: 256 a block. Numbers of baseline rows are hashes: they
+/// are spread over 4096 blocks.
+std::uint64_t block_of(const LocalIdentity& id) {
+  return id.origin == 0 ? id.number >> 52 : id.number >> 8;
+}
+
+}  // namespace
 
 Segments::Segments(Connection& db)
     : db_(db),
       load_(db,
             "SELECT first, data FROM mycelial_segment WHERE tbl = ?1 AND first <= ?2 "
             "ORDER BY first DESC LIMIT 1"),
+      after_(db, "SELECT min(first) FROM mycelial_segment WHERE tbl = ?1 AND first > ?2"),
       store_(db, "INSERT OR REPLACE INTO mycelial_segment VALUES(?1, ?2, ?3)"),
       remove_(db, "DELETE FROM mycelial_segment WHERE tbl = ?1 AND first = ?2"),
       load_ident_(db,
@@ -182,9 +261,11 @@ Segments::Segment& Segments::segment_for(std::uint32_t table, std::int64_t rowid
       fresh->decode(load->blob(1));
     }
   }
-  Statement after(db_, "SELECT min(first) FROM mycelial_segment WHERE tbl = ?1 AND first > ?2");
-  after.bind(1, table).bind(2, rowid);
-  if (after.step() && !after.is_null(0)) fresh->end = after.integer(0) - 1;
+  {
+    Use after(after_);
+    after->bind(1, table).bind(2, rowid);
+    if (after->step() && !after->is_null(0)) fresh->end = after->integer(0) - 1;
+  }
   // Segments split in the cache may not be on disk yet.
   if (next != cache_.end() && next->first.first == table) {
     fresh->end = std::min(fresh->end, next->first.second - 1);
@@ -194,48 +275,44 @@ Segments::Segment& Segments::segment_for(std::uint32_t table, std::int64_t rowid
   return *(last_ = slot.get());
 }
 
-std::optional<RowEntry> Segments::find(std::uint32_t table, std::int64_t rowid) {
+bool Segments::find(std::uint32_t table, std::int64_t rowid, RowEntry& out) {
   auto& s = segment_for(table, rowid);
   const auto r = s.at(rowid);
-  if (r == s.rows.end() || r->rowid != rowid) return std::nullopt;
-  RowEntry out;
-  out.rowid = rowid;
-  out.state.shape = s.shapes[r->shape];
-  out.state.times.push_back(r->time);
-  out.state.times.insert(out.state.times.end(), r->more_times.begin(), r->more_times.end());
-  if (r->is_hidden) out.hidden = r->hidden;
-  return out;
+  if (r == s.rows.end() || r->rowid != rowid) return false;
+  s.entry(*r, out);
+  return true;
 }
 
-void Segments::put(std::uint32_t table, const RowEntry& entry) {
-  auto& s = segment_for(table, entry.rowid);
-  auto r = s.at(entry.rowid);
-  if (r == s.rows.end() || r->rowid != entry.rowid) {
+void Segments::put(std::uint32_t table, std::int64_t rowid, const RowState& state,
+                   const std::optional<LocalIdentity>& hidden) {
+  auto& s = segment_for(table, rowid);
+  auto r = s.at(rowid);
+  const bool is_new = r == s.rows.end() || r->rowid != rowid;
+  if (is_new) {
     r = s.rows.insert(r, Segment::Row{});
-    r->rowid = entry.rowid;
-  } else if (r->is_hidden && (!entry.hidden || *entry.hidden != r->hidden)) {
-    unname(table, r->hidden);
+    r->rowid = rowid;
+  } else if (r->is_hidden && hidden != r->hidden) {
+    unname(table, r->hidden, rowid);
   }
-  r->shape = s.shape_number(entry.state.shape);
-  r->time = entry.state.times.empty() ? 0 : entry.state.times.front();
-  r->more_times.assign(entry.state.times.begin() + (entry.state.times.empty() ? 0 : 1),
-                       entry.state.times.end());
-  if (entry.hidden && (!r->is_hidden || r->hidden != *entry.hidden)) {
-    name(table, *entry.hidden, entry.rowid);
+  s.set(*r, state, is_new);
+  if (hidden && (!r->is_hidden || r->hidden != *hidden)) name(table, *hidden, rowid);
+  r->is_hidden = hidden.has_value();
+  r->hidden = hidden.value_or(LocalIdentity{});
+  touch(s);
+  if (s.rows.size() > 2 * kRowsPerSegment) {
+    split(s);
+  } else if (s.shapes.size() > 2 * s.rows.size() + 16 || s.pool.size() > 16 * s.rows.size() + 256) {
+    s.compact();
   }
-  r->is_hidden = entry.hidden.has_value();
-  r->hidden = entry.hidden.value_or(LocalIdentity{});
-  s.dirty = true;
-  if (s.rows.size() > 2 * kRowsPerSegment) split(s);
 }
 
 void Segments::erase(std::uint32_t table, std::int64_t rowid) {
   auto& s = segment_for(table, rowid);
   const auto r = s.at(rowid);
   if (r == s.rows.end() || r->rowid != rowid) return;
-  if (r->is_hidden) unname(table, r->hidden);
+  if (r->is_hidden) unname(table, r->hidden, rowid);
   s.rows.erase(r);
-  s.dirty = true;
+  touch(s);
 }
 
 /// Keeps a full segment when rows are appended, else halves.
@@ -244,23 +321,35 @@ void Segments::split(Segment& s) {
   auto upper = std::make_unique<Segment>();
   upper->table = s.table;
   upper->shapes = s.shapes;
-  upper->rows.assign(std::make_move_iterator(s.rows.begin() + static_cast<std::ptrdiff_t>(keep)),
-                     std::make_move_iterator(s.rows.end()));
+  upper->pool = s.pool;
+  upper->rows.assign(s.rows.begin() + static_cast<std::ptrdiff_t>(keep), s.rows.end());
   s.rows.resize(keep);
   upper->first = upper->rows.front().rowid;
   upper->end = s.end;
-  upper->dirty = true;
   s.end = upper->first - 1;
+  s.compact();
+  upper->compact();
+  touch(*upper);
   last_ = upper.get();
   cache_[{upper->table, upper->first}] = std::move(upper);
 }
 
+void Segments::touch(Segment& s) {
+  if (!s.dirty) dirty_.push_back(&s);
+  s.dirty = true;
+}
+
+void Segments::touch(const IdentKey& key, IdentBlock& block) {
+  if (!block.dirty) dirty_idents_.emplace_back(key, &block);
+  block.dirty = true;
+}
+
 void Segments::write(Segment& s) {
-  if (!s.dirty) return;
   if (s.rows.empty()) {
     if (s.on_disk) remove_.bind(1, s.table).bind(2, s.first).run();
     s.on_disk = false;
   } else {
+    s.compact();
     const Bytes data = s.encode();
     store_.bind(1, s.table).bind(2, s.first).bind_blob(3, data).run();
     s.on_disk = true;
@@ -268,27 +357,35 @@ void Segments::write(Segment& s) {
   s.dirty = false;
 }
 
-void Segments::flush() {
-  for (auto& [key, s] : cache_) write(*s);
-  for (auto& [key, b] : idents_) {
-    if (!b->dirty) continue;
-    const auto& [table, origin, block] = key;
-    if (b->named.empty()) {
-      if (b->on_disk) remove_ident_.bind(1, table).bind(2, origin).bind(3, block).run();
-    } else {
-      Bytes data;
-      std::int64_t rowid = 0;
-      for (const auto& n : b->named) {
-        data.push_back(static_cast<char>(n.number & 0xff));
-        data.append(reinterpret_cast<const char*>(&n.random), 4);
-        put_varint(data, zigzag(n.rowid - rowid));
-        rowid = n.rowid;
-      }
-      store_ident_.bind(1, table).bind(2, origin).bind(3, block).bind_blob(4, data).run();
+void Segments::write(const IdentKey& key, IdentBlock& b) {
+  const auto& [table, origin, block] = key;
+  if (b.named.empty()) {
+    if (b.on_disk) remove_ident_.bind(1, table).bind(2, origin).bind(3, block).run();
+  } else {
+    // Runs: gap to the first number, step to its rowid, how many more follow one by one.
+    Bytes data;
+    IdentBlock::Named end;
+    for (std::size_t i = 0, n = 0; i < b.named.size(); i += n) {
+      const auto& first = b.named[i];
+      n = 1;
+      while (i + n < b.named.size() && b.named[i + n] == after(b.named[i + n - 1])) ++n;
+      put_varint(data, first.number - end.number);
+      put_varint(data, zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(first.rowid) -
+                                                        static_cast<std::uint64_t>(end.rowid))));
+      put_varint(data, n - 1);
+      end = b.named[i + n - 1];
     }
-    b->on_disk = !b->named.empty();
-    b->dirty = false;
+    store_ident_.bind(1, table).bind(2, origin).bind(3, block).bind_blob(4, data).run();
   }
+  b.on_disk = !b.named.empty();
+  b.dirty = false;
+}
+
+void Segments::flush() {
+  for (auto* s : dirty_) write(*s);
+  dirty_.clear();
+  for (const auto& [key, block] : dirty_idents_) write(key, *block);
+  dirty_idents_.clear();
 }
 
 void Segments::shrink() {
@@ -298,9 +395,12 @@ void Segments::shrink() {
 }
 
 void Segments::discard() {
+  dirty_.clear();
+  dirty_idents_.clear();
   cache_.clear();
   idents_.clear();
   last_ = nullptr;
+  last_ident_ = nullptr;
 }
 
 void Segments::drop_table(std::uint32_t table) {
@@ -312,54 +412,58 @@ void Segments::drop_table(std::uint32_t table) {
 }
 
 Segments::IdentBlock& Segments::block_for(std::uint32_t table, const LocalIdentity& id) {
-  auto& slot = idents_[{table, id.origin, id.number >> 8}];
-  if (slot) return *slot;
+  const IdentKey key{table, id.origin, block_of(id)};
+  if (last_ident_ && last_ident_key_ == key) return *last_ident_;
+  auto& slot = idents_[key];
+  last_ident_key_ = key;
+  if (slot) return *(last_ident_ = slot.get());
   slot = std::make_unique<IdentBlock>();
+  last_ident_ = slot.get();
   Use load(load_ident_);
-  load->bind(1, table).bind(2, id.origin).bind(3, id.number >> 8);
+  load->bind(1, table).bind(2, id.origin).bind(3, block_of(id));
   if (!load->step()) return *slot;
   slot->on_disk = true;
   ByteReader in(load->blob(0));
-  std::int64_t rowid = 0;
-  while (in.ok() && !in.at_end()) {
-    IdentBlock::Named n;
-    n.number = (id.number & ~std::uint64_t{0xff}) | in.byte();
-    const ByteView random = in.bytes(4);
-    if (random.size() == 4) std::memcpy(&n.random, random.data(), 4);
-    rowid += unzigzag(in.varint());
-    n.rowid = rowid;
+  IdentBlock::Named n;
+  while (!in.at_end()) {
+    n.number += in.varint();
+    n.rowid = static_cast<std::int64_t>(static_cast<std::uint64_t>(n.rowid) +
+                                        static_cast<std::uint64_t>(unzigzag(in.varint())));
+    std::uint64_t more = in.varint();
+    if (!in.ok() || more > 65535) {
+      throw StorageError(Errc::corrupt, "mycelial_ident is damaged; run mycelial check");
+    }
     slot->named.push_back(n);
+    for (; more > 0; --more) slot->named.push_back(n = after(n));
   }
   return *slot;
 }
 
-std::optional<std::int64_t> Segments::find_rowid(std::uint32_t table, const LocalIdentity& id) {
-  const auto& block = block_for(table, id);
-  for (const auto& n : block.named) {
-    if (n.number == id.number && n.random == id.random) return n.rowid;
-  }
-  return std::nullopt;
+bool Segments::find(std::uint32_t table, const LocalIdentity& id, RowEntry& out) {
+  const auto& named = block_for(table, id).named;
+  if (named.empty() || named.back().number < id.number) return false;
+  const auto range = std::ranges::equal_range(named, id.number, {}, &IdentBlock::Named::number);
+  if (range.size() == 1) return find(table, range.front().rowid, out) && out.hidden == id;
+  // Copies of a file may give one number to several rows. (find() may drop the block.)
+  const std::vector<IdentBlock::Named> rows(range.begin(), range.end());
+  return std::ranges::any_of(
+      rows, [&](const auto& n) { return find(table, n.rowid, out) && out.hidden == id; });
 }
 
 void Segments::name(std::uint32_t table, const LocalIdentity& id, std::int64_t rowid) {
   auto& block = block_for(table, id);
-  const auto less = [](const IdentBlock::Named& a, const LocalIdentity& b) {
-    return std::pair(a.number, a.random) < std::pair(b.number, b.random);
-  };
-  auto it = std::lower_bound(block.named.begin(), block.named.end(), id, less);
-  if (it != block.named.end() && it->number == id.number && it->random == id.random) {
-    it->rowid = rowid;
-  } else {
-    block.named.insert(it, {id.number, id.random, rowid});
-  }
-  block.dirty = true;
+  const IdentBlock::Named named{id.number, rowid};
+  const auto it = std::ranges::lower_bound(block.named, named);
+  if (it != block.named.end() && *it == named) return;
+  block.named.insert(it, named);
+  touch({table, id.origin, block_of(id)}, block);
 }
 
-void Segments::unname(std::uint32_t table, const LocalIdentity& id) {
+void Segments::unname(std::uint32_t table, const LocalIdentity& id, std::int64_t rowid) {
   auto& block = block_for(table, id);
-  block.dirty |= std::erase_if(block.named, [&](const IdentBlock::Named& n) {
-                   return n.number == id.number && n.random == id.random;
-                 }) > 0;
+  if (std::erase(block.named, IdentBlock::Named{id.number, rowid}) > 0) {
+    touch({table, id.origin, block_of(id)}, block);
+  }
 }
 
 std::vector<std::int64_t> Segments::firsts(std::uint32_t table) {
@@ -377,16 +481,8 @@ std::vector<RowEntry> Segments::entries(std::uint32_t table, std::int64_t first)
   Statement s(db_, "SELECT data FROM mycelial_segment WHERE tbl = ?1 AND first = ?2");
   s.bind(1, table).bind(2, first);
   if (s.step()) segment.decode(s.blob(0));
-  std::vector<RowEntry> out;
-  for (auto& r : segment.rows) {
-    RowEntry e;
-    e.rowid = r.rowid;
-    e.state.shape = segment.shapes[r.shape];
-    e.state.times.push_back(r.time);
-    e.state.times.insert(e.state.times.end(), r.more_times.begin(), r.more_times.end());
-    if (r.is_hidden) e.hidden = r.hidden;
-    out.push_back(std::move(e));
-  }
+  std::vector<RowEntry> out(segment.rows.size());
+  for (std::size_t i = 0; i < out.size(); ++i) segment.entry(segment.rows[i], out[i]);
   return out;
 }
 

@@ -35,14 +35,17 @@ class Segments {
   explicit Segments(Connection& db);
   ~Segments();
 
-  std::optional<RowEntry> find(std::uint32_t table, std::int64_t rowid);
-  void put(std::uint32_t table, const RowEntry& entry);
+  /// False: no such row. Writes into `out`, whose memory is used again.
+  bool find(std::uint32_t table, std::int64_t rowid, RowEntry& out);
+  void put(std::uint32_t table, std::int64_t rowid, const RowState& state,
+           const std::optional<LocalIdentity>& hidden);
   void erase(std::uint32_t table, std::int64_t rowid);
   /// Calls f for each row of the table in rowid order, from rowid `from` on, until it gives false.
   template <class F>
   void for_each(std::uint32_t table, F&& f);
 
-  std::optional<std::int64_t> find_rowid(std::uint32_t table, const LocalIdentity& id);
+  /// The same for a row whose identity is ours.
+  bool find(std::uint32_t table, const LocalIdentity& id, RowEntry& out);
 
   void flush();    ///< Before COMMIT.
   void discard();  ///< After a rollback, or when another connection wrote.
@@ -52,23 +55,30 @@ class Segments {
   struct Segment;
   struct IdentBlock;
   using Key = std::pair<std::uint32_t, std::int64_t>;
-  using IdentKey = std::tuple<std::uint32_t, core::Origin, std::uint64_t>;
+  using IdentKey = std::tuple<std::uint32_t, core::Origin, std::uint64_t>;  // table, origin, block
 
   Segment& segment_for(std::uint32_t table, std::int64_t rowid);
   std::vector<RowEntry> entries(std::uint32_t table, std::int64_t first);
   std::vector<std::int64_t> firsts(std::uint32_t table);
   void split(Segment& segment);
+  void touch(Segment& segment);
   void write(Segment& segment);
   IdentBlock& block_for(std::uint32_t table, const LocalIdentity& id);
+  void touch(const IdentKey& key, IdentBlock& block);
+  void write(const IdentKey& key, IdentBlock& block);
   void name(std::uint32_t table, const LocalIdentity& id, std::int64_t rowid);
-  void unname(std::uint32_t table, const LocalIdentity& id);
+  void unname(std::uint32_t table, const LocalIdentity& id, std::int64_t rowid);
   void shrink();
 
   Connection& db_;
   std::map<Key, std::unique_ptr<Segment>> cache_;  // by (table, first)
   std::map<IdentKey, std::unique_ptr<IdentBlock>> idents_;
-  Statement load_, store_, remove_, load_ident_, store_ident_, remove_ident_;
+  std::vector<Segment*> dirty_;
+  std::vector<std::pair<IdentKey, IdentBlock*>> dirty_idents_;
+  Statement load_, after_, store_, remove_, load_ident_, store_ident_, remove_ident_;
   Segment* last_ = nullptr;
+  IdentBlock* last_ident_ = nullptr;
+  IdentKey last_ident_key_;
 };
 
 template <class F>

@@ -88,8 +88,9 @@ bool StoreImpl::is_own_loser(TableIo& io, ByteView identity, const core::Row& ro
 
 core::Identity StoreImpl::identity_of(TableIo& io, const TableIo::Holder& holder) {
   if (!io.has_rowid()) return holder.key;
-  const auto entry = segments_->find(io.info().id, holder.rowid);
-  if (entry && entry->hidden) return wire_identity(*entry->hidden);
+  if (segments_->find(io.info().id, holder.rowid, entry_) && entry_.hidden) {
+    return wire_identity(*entry_.hidden);
+  }
   core::Identity out;
   if (const auto values = io.read({holder.rowid, {}})) {
     out = io.key_of(*values).value_or(core::Identity());

@@ -198,7 +198,8 @@ std::string why_not_opened(const std::string& path, int rc) {
 }  // namespace
 
 Connection::Connection(const std::string& path, int flags) {
-  const int rc = sqlite3_open_v2(path.c_str(), &handle_, flags | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int rc = sqlite3_open_v2(path.c_str(), &handle_,
+                                 flags | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (rc != SQLITE_OK) {
     const std::string message = fmt::format("cannot open {}: {}", path, why_not_opened(path, rc));
     sqlite3_close(std::exchange(handle_, nullptr));

@@ -96,6 +96,7 @@ class Use {
   Statement& s_;
 };
 
+/// Used by one thread at a time (SQLite's own locking is off).
 class Connection {
  public:
   Connection() = default;

@@ -118,6 +118,7 @@ void StoreImpl::refresh(bool may_write) {
     nonce_ = meta_.get("nonce");
     schemas_.clear();
     hidden_known_.clear();
+    records_known_.clear();
     if (segments_) segments_->discard();
     identity_checked_ = false;
   }

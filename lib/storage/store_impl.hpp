@@ -122,20 +122,35 @@ class StoreImpl final : public Store {
   core::UnitRef publish(codec::BodyWriter& writer);
 
   // book.cpp
+  /// The forms with an out-parameter use its memory again.
   BookRow find_row(std::uint32_t table, TableIo* io, ByteView identity);
+  void find_row(std::uint32_t table, TableIo* io, ByteView identity, BookRow& out);
+  void find_record(std::uint32_t table, ByteView identity, BookRow& out);
   std::optional<LocalIdentity> local_identity(ByteView identity);
   core::Identity wire_identity(const LocalIdentity& id) const;
   core::Row unpack(const BookRow& row, TableIo* io);
+  void unpack(const BookRow& row, TableIo* io, core::Row& out);
   void put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,
                    ByteView identity);
   void put_record(std::uint32_t table, ByteView identity, RowStatus status, const core::Row& row,
                   ByteView blocker = {});
   void erase_record(std::uint32_t table, ByteView identity);
   bool has_hidden(std::uint32_t table);
+  bool has_records(std::uint32_t table);  ///< In mycelial_row.
 
   // apply.cpp
-  bool ready(const core::Header& header, const Hash& id, bool* known) const;
-  void apply_unit(const codec::UnitView& unit, const core::UnitRef& ref, ByteView bytes);
+  struct Waiting {  ///< A whole unit, its hash checked.
+    core::UnitRef ref;
+    Staging::View bytes;
+    codec::UnitView unit;
+  };
+  struct BadUnit {
+    core::UnitRef ref;
+    Status why;
+  };
+  bool ready(const core::Header& header, bool* known) const;
+  void apply_waiting(std::vector<Waiting>& waiting, Applied& out, std::set<Hash>& done);
+  void apply_unit(const codec::UnitView& unit, ByteView bytes);
   const core::Schema* schema_of(const Hash& hash);
   void remember_schema(const core::Schema& schema, bool announced);
   void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
@@ -175,11 +190,14 @@ class StoreImpl final : public Store {
   std::unique_ptr<Segments> segments_;
   std::map<std::uint32_t, std::unique_ptr<TableIo>> tables_;
   std::map<Hash, core::Schema> schemas_;
-  std::map<std::uint32_t, bool> hidden_known_;  // cache of has_hidden
-  std::optional<std::uint64_t> tail_bytes_;     // of sets kept, up to...
-  std::uint64_t tail_newest_ = 0;               // ...the set of this order
-  std::map<Hash, core::UnitRef> cuts_;          // made for peers, in this run
-  Bytes nonce_, nonce_before_;                  // the second one until the first is committed
+  std::map<std::uint32_t, bool> hidden_known_, records_known_;  // caches of has_...
+  RowEntry entry_;                                              // memory used again
+  RowState state_;                                              // the same
+  Bytes record_;                                                // the same
+  std::optional<std::uint64_t> tail_bytes_;                     // of sets kept, up to...
+  std::uint64_t tail_newest_ = 0;                               // ...the set of this order
+  std::map<Hash, core::UnitRef> cuts_;                          // made for peers, in this run
+  Bytes nonce_, nonce_before_;  // the second one until the first is committed
   std::int64_t schema_version_ = -1;
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;

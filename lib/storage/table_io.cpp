@@ -36,6 +36,8 @@ TableIo::TableIo(Connection& db, AppTriggers& triggers, TableInfo info)
   for (const auto& c : info_.columns) {
     schema_.columns.push_back(c.name);
     ids_.push_back(c.id);
+    if (positions_.size() <= c.id) positions_.resize(c.id + 1, kNowhere);
+    positions_[c.id] = static_cast<std::uint32_t>(ids_.size() - 1);
     names += (names.empty() ? "" : ", ") + quote_name(c.name);
   }
   hash_ = schema_.hash();
@@ -43,6 +45,12 @@ TableIo::TableIo(Connection& db, AppTriggers& triggers, TableInfo info)
                       "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE "
                       "'%ON CONFLICT%'");
   if (conflicts.bind_text(1, info_.name).step()) or_abort_ = " OR ABORT";
+  for (const auto k : info_.key) unique_.push_back(ids_[k]);
+  for (const auto& u : info_.uniques) {
+    for (const auto c : u.columns) unique_.push_back(ids_[c]);
+  }
+  std::ranges::sort(unique_);
+  unique_.erase(std::unique(unique_.begin(), unique_.end()), unique_.end());
   const std::string table = quote_name(info_.name);
   select_ = Statement(db, fmt::format("SELECT {} FROM {} WHERE {}", names, table, where()));
   delete_ = Statement(db, fmt::format("DELETE FROM {} WHERE {}", table, where()));
@@ -79,12 +87,6 @@ int TableIo::bind_ref(Statement& s, int at, const RowRef& ref) {
   return at;
 }
 
-std::optional<std::uint32_t> TableIo::position_of(std::uint32_t column_id) const {
-  const auto it = std::find(ids_.begin(), ids_.end(), column_id);
-  if (it == ids_.end()) return std::nullopt;
-  return static_cast<std::uint32_t>(it - ids_.begin());
-}
-
 std::optional<std::span<const core::Value>> TableIo::read(const RowRef& ref) {
   select_.reset();
   bind_ref(select_, 1, ref);
@@ -100,8 +102,9 @@ std::optional<std::span<const core::Value>> TableIo::read(const RowRef& ref) {
 std::optional<std::int64_t> TableIo::find_key(ByteView identity) {
   const auto values = key_values(identity);
   if (!values || values->size() != info_.key.size() || !find_) return std::nullopt;
-  if (info_.kind == TableKind::integer_key && (*values)[0].type != core::Value::Type::integer) {
-    return std::nullopt;
+  if (info_.kind == TableKind::integer_key) {  // the key is the rowid
+    if ((*values)[0].type != core::Value::Type::integer) return std::nullopt;
+    return (*values)[0].integer;
   }
   Use find(find_);
   int i = 1;
@@ -231,17 +234,6 @@ Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) 
         out, values[columns[i]],
         is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i]);
   }
-  return out;
-}
-
-std::vector<std::uint32_t> TableIo::unique_columns() const {
-  std::vector<std::uint32_t> out;
-  for (const auto k : info_.key) out.push_back(ids_[k]);
-  for (const auto& u : info_.uniques) {
-    for (const auto c : u.columns) out.push_back(ids_[c]);
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

@@ -31,13 +31,17 @@ class TableIo {
   const Hash& schema_hash() const { return hash_; }
   /// Stable ids of the columns, by position.
   const std::vector<std::uint32_t>& column_ids() const { return ids_; }
-  std::optional<std::uint32_t> position_of(std::uint32_t column_id) const;
+  std::optional<std::uint32_t> position_of(std::uint32_t column_id) const {
+    if (column_id >= positions_.size() || positions_[column_id] == kNowhere) return std::nullopt;
+    return positions_[column_id];
+  }
   bool has_rowid() const { return info_.kind != TableKind::without_rowid; }
 
   /// The row's values by position, or nothing. They live until the next read() or release().
   std::optional<std::span<const core::Value>> read(const RowRef& ref);
   void release() { select_.reset(); }
-  /// The rowid (0 for WITHOUT ROWID) of the row with this key identity.
+  /// The rowid (0 for WITHOUT ROWID) that a row with this key identity has, or (an INTEGER PRIMARY
+  /// KEY) would have.
   std::optional<std::int64_t> find_key(ByteView identity);
   /// The identity that these values give a row; nothing if it has a hidden one.
   std::optional<core::Identity> key_of(std::span<const core::Value> values) const;
@@ -61,10 +65,11 @@ class TableIo {
   /// Number of unique indexes, and the key as one more.
   std::size_t indexes() const { return info_.uniques.size() + (info_.key.empty() ? 0 : 1); }
   /// Stable ids of the columns in any of them.
-  std::vector<std::uint32_t> unique_columns() const;
+  const std::vector<std::uint32_t>& unique_columns() const { return unique_; }
   std::int64_t max_rowid();
 
  private:
+  static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   std::string where() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
   int judge(int rc, Statement& s);
@@ -77,6 +82,8 @@ class TableIo {
   core::Schema schema_;
   Hash hash_;
   std::vector<std::uint32_t> ids_;
+  std::vector<std::uint32_t> unique_;     // stable ids of the columns under UNIQUE, sorted
+  std::vector<std::uint32_t> positions_;  // by stable id; kNowhere where this table lacks it
   std::string rowid_name_;
   const char* or_abort_ = "";  // overrides ON CONFLICT clauses of the table, where it has any
   Statement select_, delete_, find_;

@@ -241,7 +241,8 @@ Bytes StoreImpl::cut_body(const core::Header& header) {
   for (const auto& [id, owner] : tables_) {
     TableIo& io = *owner;
     segments_->for_each(id, [&, table = id](const RowEntry& e) {
-      auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
+      core::Row row;
+      unpack_row(e.state, io.column_ids(), row);
       if (!is_news(row, peer)) return true;
       const auto key = fill(io, {e.rowid, {}}, row);
       if (key) body.add(table, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));

@@ -203,7 +203,8 @@ void StoreImpl::reveal_columns(TableIo& io) {
   const auto id = io.info().id;
   std::vector<RowEntry> entries;
   segments_->for_each(id, [&](const RowEntry& e) {
-    const auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
+    core::Row row;
+    unpack_row(e.state, io.column_ids(), row);
     const bool has = std::any_of(row.cells.begin(), row.cells.end(), [&](const core::Cell& c) {
       return c.value.type != Type::in_table && io.position_of(c.column) &&
              core::winner(row, c.column, meta_.ranks()) == &c;
@@ -212,7 +213,8 @@ void StoreImpl::reveal_columns(TableIo& io) {
     return true;
   });
   for (const auto& e : entries) {
-    auto row = unpack_row(e.state.shape, e.state.times, io.column_ids());
+    core::Row row;
+    unpack_row(e.state, io.column_ids(), row);
     std::vector<core::Value> values(io.column_ids().size());
     std::vector<std::uint32_t> positions;
     for (auto& c : row.cells) {
@@ -230,7 +232,9 @@ void StoreImpl::reveal_columns(TableIo& io) {
         c.value = core::Value::in_table();
       }
     }
-    segments_->put(id, {e.rowid, pack_row(row), e.hidden});
+    RowState state;
+    pack_row(row, state);
+    segments_->put(id, e.rowid, state, e.hidden);
   }
 }
 

@@ -7,9 +7,15 @@
 
 namespace mycelial::testing {
 
+struct ReadBlock {
+  Hash schema;
+  std::vector<core::Stream> origins;
+  std::vector<core::RowPiece> rows;  ///< Values view the body read.
+};
+
 struct ReadBody {
   std::vector<core::Schema> schemas;
-  std::vector<core::Block> blocks;  ///< Values view the body read.
+  std::vector<ReadBlock> blocks;
 };
 
 /// Everything in a body; `schema` is known beforehand.
@@ -22,7 +28,12 @@ inline Result<ReadBody> read_body(ByteView body, const core::Schema& schema) {
     if (!item) return item.status();
     if (!*item) return out;
     if ((*item)->schema) out.schemas.push_back(std::move(*(*item)->schema));
-    if ((*item)->block) out.blocks.push_back(std::move(*(*item)->block));
+    if (!(*item)->block) continue;
+    auto& reader_of_rows = *(*item)->block;
+    auto& block =
+        out.blocks.emplace_back(ReadBlock{reader_of_rows.schema(), reader_of_rows.origins(), {}});
+    for (core::RowPiece row; reader_of_rows.next(row);) block.rows.push_back(row);
+    if (!reader_of_rows.status().ok()) return reader_of_rows.status();
   }
 }
 

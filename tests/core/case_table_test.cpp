@@ -68,8 +68,8 @@ TEST_F(CaseTable, TheLoserOfAnUpdateIsHandedBack) {
   std::vector<Discarded> discarded;
   join_rows(world, one.rows().at(k1), late->rows.at(k1), one.have(), {}, &discarded);
   ASSERT_EQ(discarded.size(), 1u);
-  EXPECT_EQ(discarded[0].cell.value.integer, 20);
-  EXPECT_EQ(discarded[0].write.carrier, early->dot());
+  EXPECT_EQ(discarded[0].value.integer, 20);
+  EXPECT_EQ(discarded[0].carrier, early->dot());
   EXPECT_FALSE(discarded[0].died);
 }
 

@@ -227,10 +227,10 @@ void Replica::take(const Rows& rows, const Seen& have_theirs, const Seen* author
     Row& row = rows_[name];
     row = join_rows(*world_, row, piece, have_, have_theirs, &discarded);
     for (const auto& d : discarded) {
-      const Mark dot{d.write.stamp.origin, d.write.stamp.seq};
-      if (!d.died || !author_saw || d.write.carrier != dot || dot.origin == 0) continue;
+      const Mark dot{d.stamp.origin, d.stamp.seq};
+      if (!d.died || !author_saw || d.carrier != dot || dot.origin == 0) continue;
       if (covers(have_, dot) && covers(*author_saw, dot)) continue;
-      lost_.insert({name, d.cell.column, dot});
+      lost_.insert({name, d.column, dot});
     }
     show(name, row);
   }

@@ -101,7 +101,7 @@ TEST(MergeRows, AValueDiesWithTheLastBirthThatItWasWrittenTo) {
   EXPECT_EQ(shown(killed, 0, world.ranks), 20) << "the older value counts again";
   ASSERT_EQ(discarded.size(), 1u);
   EXPECT_TRUE(discarded[0].died);
-  EXPECT_EQ(discarded[0].cell.value.integer, 10);
+  EXPECT_EQ(discarded[0].value.integer, 10);
 }
 
 TEST(MergeRows, AnOlderValueOfTheSameBirthsIsSuperseded) {
@@ -114,7 +114,7 @@ TEST(MergeRows, AnOlderValueOfTheSameBirthsIsSuperseded) {
   EXPECT_EQ(merged.writes.size(), 1u);
   ASSERT_EQ(discarded.size(), 1u);
   EXPECT_FALSE(discarded[0].died);
-  EXPECT_EQ(discarded[0].cell.value.integer, 10);
+  EXPECT_EQ(discarded[0].value.integer, 10);
 }
 
 TEST(MergeRows, AValueOfABirthThatBothForgotStaysDead) {

@@ -57,14 +57,15 @@ void Oracle::read(ByteView bytes, core::Header& header, Rows& rows) {
     if ((*item)->schema) schemas_[(*item)->schema->hash()] = *(*item)->schema;
     if (!(*item)->block) continue;
     auto& block = *(*item)->block;
-    const core::Schema& schema = schemas_.at(block.schema);
+    const core::Schema& schema = schemas_.at(block.schema());
     std::vector<core::Origin> origins;
-    for (const auto& s : block.origins) origins.push_back(s.site.is_baseline() ? 0 : origin_of(s));
+    for (const auto& s : block.origins())
+      origins.push_back(s.site.is_baseline() ? 0 : origin_of(s));
     const auto marks = [&](core::Marks& in) {
       for (auto& m : in) m.origin = origins.at(m.origin);
       std::sort(in.begin(), in.end());
     };
-    for (auto& piece : block.rows) {
+    for (core::RowPiece piece; block.next(piece);) {
       marks(piece.row.births);
       marks(piece.row.dead);
       marks(piece.row.killers);
@@ -80,8 +81,9 @@ void Oracle::read(ByteView bytes, core::Header& header, Rows& rows) {
       std::stable_sort(
           piece.row.cells.begin(), piece.row.cells.end(),
           [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; });
-      rows[{schema.table, piece.identity}] = std::move(piece.row);
+      rows[{schema.table, piece.identity}] = piece.row;
     }
+    ASSERT_TRUE(block.status().ok()) << block.status().to_string();
   }
 }
 
