@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -30,7 +31,12 @@ void put_text(Bytes& out, ByteView text, Collation collation) {
     out.append(text);
     return;
   }
-  for (const char c : text) out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+  // SQLite's NOCASE looks no further than a NUL, except at the length.
+  const auto end = std::min(text.find('\0'), text.size());
+  for (const char c : text.substr(0, end)) {
+    out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+  }
+  out.append(text.size() - end, '\0');
 }
 
 }  // namespace

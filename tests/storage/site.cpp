@@ -26,10 +26,14 @@ std::string exact(sqlite3_value* v) {
   };
   if (type == SQLITE_INTEGER) return "i" + std::to_string(sqlite3_value_int64(v));
   if (type == SQLITE_FLOAT) {
-    const double r = sqlite3_value_double(v);
+    const double r = sqlite3_value_double(v) + 0.0;  // SQLite holds -0.0 and 0.0 equal
     return "r" + to_hex({reinterpret_cast<const char*>(&r), sizeof r});
   }
-  if (type == SQLITE_TEXT) return "t" + to_hex(bytes());
+  if (type == SQLITE_TEXT) {
+    // UTF-8, whatever the encoding of the file.
+    const auto* p = reinterpret_cast<const char*>(sqlite3_value_text(v));
+    return "t" + to_hex({p, static_cast<std::size_t>(sqlite3_value_bytes(v))});
+  }
   if (type == SQLITE_BLOB) return "b" + to_hex(bytes());
   return "null";
 }
