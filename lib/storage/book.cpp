@@ -83,14 +83,12 @@ core::Row StoreImpl::unpack(const BookRow& row, TableIo* io) {
 
 void StoreImpl::put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,
                             ByteView identity) {
-  pack_row(row, state_);
-  segments_->put(table, rowid, state_, local_identity(identity));
+  segments_->put(table, rowid, packer_.pack(row), local_identity(identity));
 }
 
 void StoreImpl::put_record(std::uint32_t table, ByteView identity, RowStatus status,
                            const core::Row& row, ByteView blocker) {
-  pack_row(row, state_);
-  encode_record(state_, record_);
+  encode_record(packer_.pack(row), record_);
   Statement& s = db_.cached(
       "INSERT INTO mycelial_row VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
       "SET status = ?3, data = ?4, blocker = ?5, at = CASE status WHEN ?3 THEN at ELSE ?6 END");

@@ -144,6 +144,42 @@ void pack_row(const core::Row& row, RowState& out) {
   }
 }
 
+namespace {
+
+bool is_plain(const core::Row& row) {
+  if (row.writes.size() != 1 || !row.killers.empty()) return false;
+  const auto& w = row.writes[0];
+  if (w.stamp.origin != w.carrier.origin || w.stamp.seq != w.carrier.seq) return false;
+  if (w.targets != row.births) return false;
+  for (std::size_t i = 0; i < row.cells.size(); ++i) {
+    if (row.cells[i].value.type != Type::in_table) return false;
+    if (i > 0 && row.cells[i - 1].column == row.cells[i].column) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool RowPacker::is_like_last(const core::Row& row) const {
+  return row.births == births_ && row.dead == dead_ && row.writes[0].carrier == carrier_;
+}
+
+const RowState& RowPacker::pack(const core::Row& row) {
+  const bool plain = is_plain(row);
+  if (plain && plain_ && is_like_last(row)) {
+    state_.numbers.back() = row.writes[0].stamp.time;
+    return state_;
+  }
+  pack_row(row, state_);
+  plain_ = plain;
+  if (plain) {
+    births_ = row.births;
+    dead_ = row.dead;
+    carrier_ = row.writes[0].carrier;
+  }
+  return state_;
+}
+
 void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, core::Row& row) {
   Unpacker unpacker(state);
   auto& in = unpacker.in;

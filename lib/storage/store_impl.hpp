@@ -192,7 +192,7 @@ class StoreImpl final : public Store {
   std::map<Hash, core::Schema> schemas_;
   std::map<std::uint32_t, bool> hidden_known_, records_known_;  // caches of has_...
   RowEntry entry_;                                              // memory used again
-  RowState state_;                                              // the same
+  RowPacker packer_;                                            // the same
   Bytes record_;                                                // the same
   std::optional<std::uint64_t> tail_bytes_;                     // of sets kept, up to...
   std::uint64_t tail_newest_ = 0;                               // ...the set of this order

@@ -119,6 +119,12 @@ std::optional<core::Identity> TableIo::key_of(std::span<const core::Value> value
   return key_identity(info_, key);
 }
 
+Statement& TableIo::ByColumns::of(std::span<const std::uint32_t> positions) {
+  if (last_ && std::ranges::equal(positions, last_positions_)) return *last_;
+  last_positions_.assign(positions.begin(), positions.end());
+  return *(last_ = &statements_[last_positions_]);
+}
+
 int TableIo::judge(int rc, Statement& s) {
   if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH)
     return rc;
@@ -148,7 +154,7 @@ int TableIo::write(Statement& s, Bind&& bind) {
 
 int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const core::Value> values,
                     std::int64_t* rowid) {
-  auto& s = inserts_[{positions.begin(), positions.end()}];
+  Statement& s = inserts_.of(positions);
   if (!s) {
     std::string names, marks;
     for (const auto p : positions) {
@@ -169,7 +175,7 @@ int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const co
 
 int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
                     std::span<const core::Value> values) {
-  auto& s = updates_[{positions.begin(), positions.end()}];
+  Statement& s = updates_.of(positions);
   if (!s) {
     std::string set;
     for (const auto p : positions) {

@@ -87,7 +87,17 @@ class TableIo {
   std::string rowid_name_;
   const char* or_abort_ = "";  // overrides ON CONFLICT clauses of the table, where it has any
   Statement select_, delete_, find_;
-  std::map<std::vector<std::uint32_t>, Statement> updates_, inserts_;
+  /// Statements by the columns that they write; most rows write the same as the row before.
+  class ByColumns {
+   public:
+    Statement& of(std::span<const std::uint32_t> positions);
+
+   private:
+    std::map<std::vector<std::uint32_t>, Statement> statements_;
+    std::vector<std::uint32_t> last_positions_;
+    Statement* last_ = nullptr;
+  };
+  ByColumns updates_, inserts_;
   std::map<std::size_t, Statement> holders_;
   std::vector<core::Value> row_;
 };
