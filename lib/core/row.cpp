@@ -260,13 +260,6 @@ const Cell* winner(const Row& row, std::uint32_t column, const Ranks& ranks) {
   return best;
 }
 
-bool is_winner(const Row& row, std::size_t i, const Ranks& ranks) {
-  const auto column = row.cells[i].column;
-  const bool alone = (i == 0 || row.cells[i - 1].column != column) &&
-                     (i + 1 == row.cells.size() || row.cells[i + 1].column != column);
-  return alone || winner(row, column, ranks) == &row.cells[i];
-}
-
 Stamp claim(const Row& row, std::span<const std::uint32_t> columns, const Ranks& ranks) {
   Stamp best;
   for (const auto column : columns) {

@@ -68,7 +68,12 @@ bool is_alive(const Row& row);
 /// The cell of this column with the greatest stamp, or null.
 const Cell* winner(const Row& row, std::uint32_t column, const Ranks& ranks);
 /// True if row.cells[i] is the winner of its column.
-bool is_winner(const Row& row, std::size_t i, const Ranks& ranks);
+inline bool is_winner(const Row& row, std::size_t i, const Ranks& ranks) {
+  const auto column = row.cells[i].column;
+  const bool alone = (i == 0 || row.cells[i - 1].column != column) &&
+                     (i + 1 == row.cells.size() || row.cells[i + 1].column != column);
+  return alone || winner(row, column, ranks) == &row.cells[i];
+}
 /// The greatest stamp over these columns' winners (claim of a row in UNIQUE), zero if none.
 Stamp claim(const Row& row, std::span<const std::uint32_t> columns, const Ranks& ranks);
 

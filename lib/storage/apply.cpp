@@ -271,9 +271,10 @@ void Applier::vanish(const Target& t, const core::Identity& identity, const Book
 
 void Applier::keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,
                          core::Row& merged) {
+  const auto& ranks = s_.meta_.ranks();
   for (std::size_t i = 0; i < merged.cells.size(); ++i) {
     auto& cell = merged.cells[i];
-    if (t.io->position_of(cell.column) && core::is_winner(merged, i, s_.meta_.ranks())) {
+    if (t.io->position_of(cell.column) && core::is_winner(merged, i, ranks)) {
       cell.value = core::Value::in_table();
     }
   }
@@ -290,11 +291,12 @@ bool Applier::gather_values(const Target& t, const core::Row& merged) {
   values_.resize(t.io->column_ids().size());
   changed_.clear();
   bool losers_in_table = false;
+  const auto& ranks = s_.meta_.ranks();
   for (std::size_t i = 0; i < merged.cells.size(); ++i) {
     const auto& cell = merged.cells[i];
     const auto position = t.io->position_of(cell.column);
     if (!position) continue;
-    const bool best = core::is_winner(merged, i, s_.meta_.ranks());
+    const bool best = core::is_winner(merged, i, ranks);
     if (cell.value.type == Type::in_table) {
       losers_in_table |= !best;
     } else if (best) {
