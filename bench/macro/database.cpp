@@ -112,10 +112,13 @@ std::string create_sql(Shape shape) {
   }
   if (composite) sql += ", PRIMARY KEY(id, part)";
   sql += ")";
-  return sql + (shape.kind == Kind::without_rowid ? " WITHOUT ROWID" : "");
+  if (shape.kind == Kind::without_rowid) sql += " WITHOUT ROWID";
+  if (shape.indexed) sql += "; CREATE INDEX by_name ON t(name); CREATE INDEX by_time ON t(seen)";
+  return sql;
 }
 
-Writer::Writer(Database& db, Shape shape) : db_(db), shape_(shape) {
+Writer::Writer(Database& db, Shape shape, bool as_text)
+    : db_(db), shape_(shape), as_text_(as_text) {
   const bool composite = shape.kind == Kind::composite_key || shape.kind == Kind::without_rowid;
   std::string insert = "INSERT INTO t VALUES(?1, ?2";
   const int columns = shape.wide ? 8 : composite ? 3 : 2;
@@ -135,6 +138,11 @@ Writer::~Writer() {
 }
 
 void Writer::step(sqlite3_stmt* s) {
+  if (as_text_) {
+    char* sql = sqlite3_expanded_sql(s);
+    db_.exec(sql);
+    return sqlite3_free(sql);
+  }
   if (sqlite3_step(s) != SQLITE_DONE) fail(db_.handle(), sqlite3_sql(s));
   sqlite3_reset(s);
 }

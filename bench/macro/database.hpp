@@ -30,17 +30,19 @@ class Database {
 enum class Kind { integer_key, automatic_key, text_key, composite_key, without_rowid, keyless };
 const char* name_of(Kind kind);
 
-/// wide: 8 columns; else the key and one value.
+/// wide: 8 columns; else the key and one value. indexed: two indexes besides the key.
 struct Shape {
   Kind kind = Kind::integer_key;
   bool wide = true;
+  bool indexed = false;
 };
 std::string create_sql(Shape shape);  ///< Table `t`.
 
-/// Prepared statements over table `t`. Row `i` has values that follow from `i` alone.
+/// Statements over table `t`. Row `i` has values that follow from `i` alone. `as_text`: each is
+/// parsed anew, as shells and many libraries do; else they are prepared once.
 class Writer {
  public:
-  Writer(Database& db, Shape shape);
+  Writer(Database& db, Shape shape, bool as_text = false);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -59,6 +61,7 @@ class Writer {
 
   Database& db_;
   Shape shape_;
+  bool as_text_;
   sqlite3_stmt *insert_, *update_, *erase_, *begin_, *commit_;
 };
 

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "macro/lab.hpp"
 #include "macro/node.hpp"
@@ -54,13 +55,18 @@ class Child {
     return out;
   }
   void stop() {
+    note_peak();
     ::kill(pid_, SIGTERM);
     wait();
   }
-  /// Until it ends. Gives its exit code.
+  /// Until it ends. Gives its exit code. Looks at its memory meanwhile: what the kernel tells after
+  /// the end includes the memory of this program, which the child was forked from.
   int wait() {
     int status = 0;
-    ::wait4(pid_, &status, 0, &usage_);
+    while (::wait4(pid_, &status, WNOHANG, &usage_) == 0) {
+      note_peak();
+      ::usleep(2000);
+    }
     pid_ = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
@@ -70,12 +76,21 @@ class Child {
     };
     return seconds(usage_.ru_utime) + seconds(usage_.ru_stime);
   }
-  double peak_mib() const { return static_cast<double>(usage_.ru_maxrss) / 1024; }
+  double peak_mib() const { return peak_kib_ / 1024; }
 
  private:
+  void note_peak() {
+    std::ifstream status(fmt::format("/proc/{}/status", pid_));
+    std::string word;
+    while (status >> word) {
+      if (word == "VmHWM:") status >> peak_kib_;
+    }
+  }
+
   pid_t pid_ = -1;
   std::FILE* out_ = nullptr;
   rusage usage_{};
+  double peak_kib_ = 0;
 };
 
 struct Trip {
@@ -159,6 +174,7 @@ void memory(Lab& lab) {
   lab.value("processes",
             fmt::format("{} rows: seal + send + apply, CPU of both", lab.options.many_rows), "s",
             one(trip.cpu_s));
+  { Node empty(lab.path("fresh.db"), shape, false); }
   Child idle({lab.options.tool, "serve", lab.path("fresh.db"), "--listen", "tcp://127.0.0.1:0"});
   idle.line();
   idle.stop();

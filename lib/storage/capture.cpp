@@ -90,8 +90,7 @@ bool ColumnMask::any() const {
 
 void create_capture_tables(Connection& db) {
   db.exec(R"sql(
-CREATE TABLE IF NOT EXISTS mycelial_journal(jn INTEGER PRIMARY KEY AUTOINCREMENT, what, row, mask,
-                                            ms, rnd);
+CREATE TABLE IF NOT EXISTS mycelial_journal(jn INTEGER PRIMARY KEY, what, row, mask, day, rnd);
 CREATE TABLE IF NOT EXISTS mycelial_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE,
                                           tracked INTEGER, armed TEXT);
 CREATE TABLE IF NOT EXISTS mycelial_column(tbl INTEGER, id INTEGER, name TEXT, present INTEGER,

@@ -20,7 +20,8 @@ enum class Op : std::uint8_t {
   in_the_way =
       4,  ///< An INSERT or UPDATE found this row holding a value that it wants: the row dies
           ///< if the statement replaced it, is upserted if an update follows, else nothing.
-  automatic = 5,  ///< The insert that follows had its INTEGER PRIMARY KEY picked by SQLite.
+  automatic = 5,  ///< The insert that follows had its INTEGER PRIMARY KEY picked by SQLite, or
+                  ///< gave -1; then it may have found row -1 in the way.
   rekey = 6,  ///< The declared key of the row at `row` changed; `key` is the OLD one. Columns in
               ///< `mask` changed. (integer_key and without_rowid tables: remove + insert instead.)
 };
@@ -38,14 +39,15 @@ class ColumnMask {
 };
 
 struct JournalEntry {
-  std::uint64_t number = 0;  ///< AUTOINCREMENT: never given twice in one file.
+  std::uint64_t number = 0;  ///< Never given twice in one file: trimming keeps the last one.
   std::uint32_t table = 0;   ///< TableInfo::id
   Op op = Op::insert;
   std::int64_t row = 0;          ///< rowid; 0 for WITHOUT ROWID tables.
   std::vector<core::Value> key;  ///< Where the op says so; views die when the callback returns.
   ColumnMask mask;           ///< update, rekey. Empty on update: a column that the trigger did not
                              ///< know changed (or nothing did).
-  std::uint64_t ms = 0;      ///< Wall clock of the statement, ms since 1970.
+  std::uint64_t ms = 0;      ///< Wall clock of the statement, ms since 1970; 0 for in_the_way and
+                             ///< automatic.
   std::uint32_t random = 0;  ///< Where the row's identity is ours (keyless, automatic, NULL key).
 };
 
@@ -70,7 +72,11 @@ bool needs_arming(Connection& db, const TableInfo& table);
 /// Calls f for every entry numbered above `after`, in order.
 void read_journal(Connection& db, std::uint64_t after,
                   const std::function<void(const JournalEntry&)>& f);
-/// Deletes all entries. Inside the write transaction that read them.
-void clear_journal(Connection& db);
+/// Entries that nobody has sealed, at most `limit` counted.
+std::uint64_t count_journal(Connection& db, std::uint64_t limit);
+/// Deletes all entries; `last` is the number of the last one. Its number stays, so that the next
+/// entry gets a higher one: AUTOINCREMENT would do that at the price of another page for every
+/// transaction of the application. Inside the write transaction that read them.
+void clear_journal(Connection& db, std::uint64_t last);
 
 }  // namespace mycelial::storage

@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::uint32_t kMaskBits = 62;
 
+/// julianday() -> ms since 1970.
+std::uint64_t ms_of(double day) {
+  const double ms = (day - 2440587.5) * 86400000.0 + 0.5;
+  return ms > 0 && ms < 9e15 ? static_cast<std::uint64_t>(ms) : 0;
+}
+
 ColumnMask read_mask(const Statement& s, int i) {
   ColumnMask out;
   const auto word = [&](std::uint64_t bits, std::uint32_t number) {
@@ -36,7 +42,7 @@ ColumnMask read_mask(const Statement& s, int i) {
 
 void read_journal(Connection& db, std::uint64_t after,
                   const std::function<void(const JournalEntry&)>& f) {
-  Statement s(db, "SELECT * FROM mycelial_journal WHERE jn > ?1 ORDER BY jn");
+  Statement s(db, "SELECT * FROM mycelial_journal WHERE jn > ?1 AND what > 0 ORDER BY jn");
   s.bind(1, after);
   const int columns = s.columns();
   JournalEntry e;
@@ -47,8 +53,7 @@ void read_journal(Connection& db, std::uint64_t after,
     e.op = static_cast<Op>(what & 7);
     e.row = s.integer(2);
     e.mask = s.is_null(3) ? ColumnMask() : read_mask(s, 3);
-    const auto ms = s.integer(4);
-    e.ms = ms > 0 ? static_cast<std::uint64_t>(ms) : 0;
+    e.ms = ms_of(sqlite3_column_double(s.handle(), 4));
     e.random = static_cast<std::uint32_t>(s.number(5));
     e.key.clear();
     for (int i = 6; i < columns; ++i) e.key.push_back(s.value(i));
@@ -56,8 +61,17 @@ void read_journal(Connection& db, std::uint64_t after,
   }
 }
 
-void clear_journal(Connection& db) {
+std::uint64_t count_journal(Connection& db, std::uint64_t limit) {
+  Statement& s =
+      db.cached("SELECT count(*) FROM (SELECT 1 FROM mycelial_journal WHERE what > 0 LIMIT ?1)");
+  Use use(s);
+  s.bind(1, limit).step();
+  return s.number(0);
+}
+
+void clear_journal(Connection& db, std::uint64_t last) {
   db.exec("DELETE FROM mycelial_journal");  // no WHERE: SQLite drops the pages unread
+  db.cached("INSERT INTO mycelial_journal(jn, what) VALUES(?1, 0)").bind(1, last).run();
 }
 
 }  // namespace mycelial::storage

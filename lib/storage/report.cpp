@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 
 #include "storage/store_impl.hpp"
 
@@ -52,8 +53,7 @@ Result<ReplicaStatus> StoreImpl::status() {
       out.tables.push_back({io->info().name, true, {}});
     }
     for (const auto& note : app_triggers_.notes()) out.notes.push_back(note);
-    out.journal_entries =
-        static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_journal"));
+    out.journal_entries = count_journal(db_, std::numeric_limits<std::int64_t>::max());
     for (const auto& [stream, tip] : have()) out.sets_held += tip.seq;
     out.streams = have().size();
     out.tail_sets = static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_set"));
@@ -161,7 +161,7 @@ Result<std::vector<std::string>> StoreImpl::check() {
     if (integrity != "ok") integrity = db_.text("PRAGMA integrity_check(1)");
     if (integrity != "ok") out.push_back("SQLite: " + integrity);
     if (!Meta::exists(db_)) return;
-    const bool pending = db_.integer("SELECT EXISTS(SELECT 1 FROM mycelial_journal)") != 0;
+    const bool pending = count_journal(db_, 1) != 0;
     for (const auto& [id, owner] : tables_) {
       TableIo* const io = owner.get();
       const auto& name = io->info().name;

@@ -118,6 +118,7 @@ void Sealer::replay(const JournalEntry& e) {
   t.io = io;
   if (e.op == Op::automatic) {
     t.automatic = {e.number, e.random};
+    if (Slot& taken = enter(t, -1); taken.occupant >= 0) taken.in_the_way = true;
     return;
   }
   const std::int64_t number = slot_of(t, e);
@@ -133,7 +134,7 @@ void Sealer::replay(const JournalEntry& e) {
       row.last = time;
       {
         std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
-        const bool automatic = e.op == Op::insert && t.automatic;
+        const bool automatic = e.op == Op::insert && t.automatic && e.row != -1;
         if (automatic) own = *t.automatic;
         if (automatic || io->info().kind == TableKind::keyless) {
           row.hidden = LocalIdentity{label_, own.first, own.second};
@@ -437,7 +438,7 @@ std::optional<core::UnitRef> Sealer::run() {
   for (auto& [id, t] : tables_) t.io->release();
   for (const auto& name : s_.losers_) rekey(name);
   s_.losers_.clear();
-  clear_journal(s_.db_);
+  if (last_number_ > 0) clear_journal(s_.db_, last_number_);
   s_.meta_.clock = clock_.state();
   if (count_ == 0) return std::nullopt;
   const auto unit = s_.publish(writer_);
@@ -483,7 +484,7 @@ std::set<core::Identity> Sealer::all_hidden(std::uint32_t table) {
 }
 
 std::optional<core::UnitRef> StoreImpl::seal_journal() {
-  const bool captured = db_.integer("SELECT EXISTS(SELECT 1 FROM mycelial_journal)") != 0;
+  const bool captured = count_journal(db_, 1) != 0;
   if (!captured && losers_.empty()) return std::nullopt;
   return Sealer(*this).run();
 }

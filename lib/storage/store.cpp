@@ -189,8 +189,7 @@ Result<std::uint64_t> StoreImpl::journal_entries(std::uint64_t limit) {
   std::uint64_t count = 0;
   const Status status = guard([&] {
     if (!Meta::exists(db_)) return;
-    count = static_cast<std::uint64_t>(db_.integer(
-        fmt::format("SELECT count(*) FROM (SELECT 1 FROM mycelial_journal LIMIT {})", limit)));
+    count = count_journal(db_, limit);
   });
   if (!status.ok()) return naming(path_, status);
   return count;
@@ -202,8 +201,7 @@ Result<std::vector<core::UnitRef>> StoreImpl::seal() {
   bool needed = !losers_.empty();
   Status status = read_only([&] {
     if (!Meta::exists(db_)) return;
-    needed =
-        needed || is_copy() || db_.integer("SELECT EXISTS(SELECT 1 FROM mycelial_journal)") != 0;
+    needed = needed || is_copy() || count_journal(db_, 1) != 0;
   });
   if (!status.ok()) return status;
   if (!needed) return out;

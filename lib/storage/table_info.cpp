@@ -37,6 +37,14 @@ Collation collation_of(std::string_view name) {
   return n == "NOCASE" ? Collation::nocase : n == "RTRIM" ? Collation::rtrim : Collation::binary;
 }
 
+std::string declared_collation(Connection& db, const std::string& table,
+                               const std::string& column) {
+  const char* collation = nullptr;
+  sqlite3_table_column_metadata(db.handle(), "main", table.c_str(), column.c_str(), nullptr,
+                                &collation, nullptr, nullptr, nullptr);
+  return collation ? upper(collation) : std::string();
+}
+
 struct Shape {
   std::string type;  // table, virtual, shadow, view
   bool without_rowid = false;
@@ -136,6 +144,7 @@ TableInfo read_table(Connection& db, const std::string& name) {
     c.name = s.text(0);
     c.affinity = affinity_of(s.text(1));
     c.typed_any = c.affinity == Affinity::blob || upper(s.text(1)) == "ANY";
+    c.bytewise = declared_collation(db, t.name, c.name) == "BINARY";
     c.key_position = static_cast<int>(s.integer(2));
     if (c.key_position > 0) {
       key.emplace_back(c.key_position, static_cast<std::uint32_t>(t.columns.size()));

@@ -28,6 +28,7 @@ struct ColumnInfo {
   bool typed_any = false;  ///< No affinity (or STRICT ANY): 1 and 1.0 differ as values.
   int key_position = 0;    ///< 1-based place in the declared key, 0 if not in it.
   Collation collation = Collation::binary;  ///< Of the key index, for key columns.
+  bool bytewise = false;  ///< Declared without a collation: text is compared byte by byte.
 };
 
 struct UniqueIndex {

@@ -10,8 +10,9 @@
 namespace mycelial::storage {
 namespace {
 
-constexpr const char* kMs = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 AS INTEGER)";
-constexpr const char* kRandom = "(random() & 4294967295)";
+// What a write costs is decided here; docs/decisions/0001-triggers.md says what was measured.
+constexpr const char* kNow = "julianday()";
+constexpr const char* kRandom = "(random() >> 32)";
 constexpr std::uint32_t kMaskBits = 62;
 constexpr const char* kRowidNames[] = {"rowid", "_rowid_", "oid"};
 
@@ -55,8 +56,8 @@ class Writer {
   /// INSERT INTO mycelial_journal ... for one row of the trigger.
   std::string entry(Op op, const std::string& of, bool with_key, const std::string& mask = {},
                     const std::string& random = {}) const {
-    std::string names = "what, row, ms",
-                values = fmt::format("{}, {}, {}", what(op), rowid(of), kMs);
+    std::string names = "what, row, day",
+                values = fmt::format("{}, {}, {}", what(op), rowid(of), kNow);
     if (!mask.empty()) names += ", mask", values += ", " + mask;
     if (!random.empty()) names += ", rnd", values += ", " + random;
     if (with_key) names += key_columns(), values += key_values(of);
@@ -79,37 +80,47 @@ class Writer {
     for (const auto& u : t_.uniques) {
       clash(u.columns, [&](std::size_t i) { return collation_name(u.collations[i]); });
     }
-    // A write that names a rowid can replace its row, whose key nothing else would tell.
-    if (t_.kind == TableKind::rowid_key) where += fmt::format(" OR (t.{0} = NEW.{0})", row_);
     if (where.empty()) return {};
+    return in_the_way_where("(" + where + ")" + but);
+  }
+  std::string in_the_way_where(const std::string& where) const {
     const bool key = key_in_entry();
     return fmt::format(
-        "INSERT INTO mycelial_journal(what, row, ms{}) SELECT {}, {}, {}{} FROM {} AS t WHERE "
-        "({}){};",
-        key ? key_columns() : "", what(Op::in_the_way), rowid("t"), kMs, key ? key_values("t") : "",
-        table_, where, but);
+        "INSERT INTO mycelial_journal(what, row{}) SELECT {}, {}{} FROM {} AS t WHERE {};",
+        key ? key_columns() : "", what(Op::in_the_way), rowid("t"), key ? key_values("t") : "",
+        table_, where);
   }
-  /// True for values that are not the same to the last bit and type.
+  /// A write that names a rowid can replace its row, whose key nothing else would tell. A statement
+  /// of its own: an OR over two indexes takes longer to parse.
+  std::string at_its_rowid(const std::string& but) const {
+    if (t_.kind != TableKind::rowid_key) return {};
+    return in_the_way_where(fmt::format("t.{0} = NEW.{0}", row_) + but);
+  }
+  /// 1 for values that are not the same to the last bit and type.
   std::string differs(std::uint32_t i) const {
+    const auto& c = t_.columns[i];
+    const char* binary = c.bytewise ? "" : " COLLATE BINARY";
     const auto o = column("OLD", i), n = column("NEW", i);
-    std::string out = fmt::format("({} COLLATE BINARY IS NOT {} COLLATE BINARY)", o, n);
-    if (t_.columns[i].typed_any)
-      out = fmt::format("({} OR typeof({}) IS NOT typeof({}))", out, o, n);
-    return out;
+    std::string out = fmt::format("{0}{2} IS NOT {1}{2}", o, n, binary);
+    if (c.typed_any) out += fmt::format(" OR typeof({}) <> typeof({})", o, n);
+    return "(" + out + ")";
   }
+  /// Every node of this expression is paid for whenever an UPDATE is parsed.
   std::string mask() const {
     std::uint32_t last = 0;
     for (const auto& c : t_.columns) last = std::max(last, c.id);
     std::vector<std::string> words(last / kMaskBits + 1);
     for (std::uint32_t i = 0; i < t_.columns.size(); ++i) {
+      if (t_.kind == TableKind::integer_key && i == t_.key[0]) continue;  // else it has moved
       auto& w = words[t_.columns[i].id / kMaskBits];
-      w += fmt::format("{}({} << {})", w.empty() ? "" : " | ", differs(i),
-                       t_.columns[i].id % kMaskBits);
+      w += fmt::format("{}{} * {}", w.empty() ? "" : " + ", differs(i),
+                       std::uint64_t{1} << t_.columns[i].id % kMaskBits);
     }
     std::string out;
     for (const auto& w : words) {
-      const auto word = "(" + (w.empty() ? std::string("0") : w) + ")";
-      out += (out.empty() ? "" : " || ',' || ") + word;
+      const auto word = w.empty() ? std::string("0") : w;
+      out += out.empty() ? "" : " || ',' || ";
+      out += words.size() > 1 ? "(" + word + ")" : word;
     }
     return out;
   }
@@ -147,31 +158,48 @@ class Writer {
                           table_, condition.empty() ? "" : "WHEN " + condition, body));
   }
 
+  /// One trigger: each costs every insert about as much as what it does.
   void before_insert() {
-    if (t_.kind == TableKind::integer_key) {
-      const auto id = column("NEW", t_.key[0]);
-      trigger("automatic", "BEFORE INSERT", fmt::format("{0} IS NULL OR {0} = -1", id),
-              fmt::format("INSERT INTO mycelial_journal(what, row, ms, rnd) VALUES({}, 0, {}, {});",
-                          what(Op::automatic), kMs, kRandom));
+    if (t_.kind != TableKind::integer_key) {
+      return trigger("in the way of insert", "BEFORE INSERT", "",
+                     in_the_way(true, "") + at_its_rowid(""));
     }
-    trigger("in the way of insert", "BEFORE INSERT", "", in_the_way(true, ""));
+    // NEW.id is -1 here when SQLite is going to pick the number.
+    const auto id = column("NEW", t_.key[0]);
+    if (!t_.uniques.empty()) {
+      return trigger("in the way of insert", "BEFORE INSERT", "",
+                     fmt::format("INSERT INTO mycelial_journal(what, row, rnd) SELECT {}, -1, {} "
+                                 "WHERE {} = -1; {}",
+                                 what(Op::automatic), kRandom, id, in_the_way(true, "")));
+    }
+    trigger("in the way of insert", "BEFORE INSERT",
+            fmt::format("{0} = -1 OR {0} IN (SELECT {1} FROM {2})", id,
+                        quote_name(t_.columns[t_.key[0]].name), table_),
+            fmt::format("INSERT INTO mycelial_journal(what, row, rnd) VALUES(CASE {0} WHEN -1 THEN "
+                        "{1} ELSE {2} END, {0}, {3});",
+                        id, what(Op::automatic), what(Op::in_the_way), kRandom));
   }
   void after_insert() {
     trigger("insert", "AFTER INSERT", "",
             entry(Op::insert, "NEW", t_.kind == TableKind::without_rowid, {}, insert_random()));
   }
+  /// Of which columns an UPDATE must name one to change the key or the rowid.
+  std::string key_names() const {
+    std::string out;
+    const auto add = [&](const std::string& name) { out += (out.empty() ? "" : ", ") + name; };
+    for (const auto k : t_.key) add(quote_name(t_.columns[k].name));
+    for (const auto* name : kRowidNames) {
+      if (has_rowid()) add(name);
+    }
+    return out;
+  }
   void before_update() {
-    std::string columns;
-    std::vector<std::uint32_t> of = t_.key;
+    std::string names = key_names();
+    std::vector<std::uint32_t> of;
     for (const auto& u : t_.uniques) of.insert(of.end(), u.columns.begin(), u.columns.end());
     std::sort(of.begin(), of.end());
     of.erase(std::unique(of.begin(), of.end()), of.end());
-    for (const auto c : of)
-      columns += (columns.empty() ? "" : ", ") + quote_name(t_.columns[c].name);
-    if (t_.kind == TableKind::rowid_key) {
-      for (const auto* name : kRowidNames) columns += fmt::format(", {}", name);
-    }
-    if (columns.empty()) return;
+    for (const auto c : of) names += ", " + quote_name(t_.columns[c].name);
     std::string but;
     if (has_rowid()) {
       but = fmt::format(" AND t.{0} <> OLD.{0}", row_);
@@ -183,25 +211,26 @@ class Writer {
       }
       but = fmt::format(" AND NOT ({})", same);
     }
-    trigger("in the way of update", "BEFORE UPDATE OF " + columns, "", in_the_way(true, but));
+    trigger("in the way of update", "BEFORE UPDATE OF " + names, "",
+            in_the_way(true, but) + at_its_rowid(but));
   }
   void after_update() {
+    const bool old_key = key_in_entry();
+    const bool new_key = t_.kind == TableKind::without_rowid;
     const std::string moved =
         has_rowid() ? fmt::format("OLD.{0} IS NOT NEW.{0}", row_) : key_differs();
-    const bool old_key = key_in_entry();
-    const std::string away =
-        entry(Op::remove, "OLD", old_key) + " " +
-        entry(Op::insert, "NEW", t_.kind == TableKind::without_rowid, {}, insert_random());
-    std::string stays = "NOT (" + moved + ")";
+    std::string stays =
+        has_rowid() ? fmt::format("OLD.{0} IS NEW.{0}", row_) : "NOT (" + moved + ")";
+    trigger("move", "AFTER UPDATE OF " + key_names(), moved,
+            entry(Op::remove, "OLD", old_key) + " " +
+                entry(Op::insert, "NEW", new_key, {}, insert_random()));
     if (t_.kind == TableKind::rowid_key) {
-      const auto condition = fmt::format("{} AND ({})", stays, key_differs());
-      std::string body = entry(Op::rekey, "OLD", true, mask(), insert_random());
-      trigger("rekey", "AFTER UPDATE", condition, body);
+      trigger("rekey", "AFTER UPDATE OF " + key_names(),
+              fmt::format("{} AND ({})", stays, key_differs()),
+              entry(Op::rekey, "OLD", true, mask(), insert_random()));
       stays += " AND NOT (" + key_differs() + ")";
     }
-    trigger("move", "AFTER UPDATE", moved, away);
-    trigger("update", "AFTER UPDATE", stays,
-            entry(Op::update, "NEW", t_.kind == TableKind::without_rowid, mask()));
+    trigger("update", "AFTER UPDATE", stays, entry(Op::update, "NEW", new_key, mask()));
   }
   void after_delete() {
     trigger("delete", "AFTER DELETE", "", entry(Op::remove, "OLD", key_in_entry()));
