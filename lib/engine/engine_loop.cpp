@@ -82,6 +82,7 @@ void Engine::deliver_changes() {
 void Engine::after_input() {
   if (!store_ || !exchange_) return;
   if (depot_.take_applied()) schedule_.dirty(now());
+  for (const auto& note : store_->take_notes()) faults_.note(note);
   deliver_changes();
   if (!store_) return;  // closed by the callback
   if (faults_.poisoned()) {

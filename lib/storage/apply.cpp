@@ -12,6 +12,18 @@ namespace mycelial::storage {
 
 using Type = core::Value::Type;
 
+namespace {
+
+/// In words that stay the same for a while.
+std::string roughly(std::uint64_t ms) {
+  const std::uint64_t minutes = ms / 60'000;
+  if (minutes < 120) return fmt::format("{} minutes", minutes);
+  if (minutes < 2 * 24 * 60) return fmt::format("{} hours", minutes / 60);
+  return fmt::format("{} days", minutes / (24 * 60));
+}
+
+}  // namespace
+
 Applier::Applier(StoreImpl& store, const core::Header& header) : s_(store), header_(header) {
   origin_ = s_.meta_.origin_of(header.stream);
   const auto set = [](std::vector<std::uint64_t>& in, core::Origin at, std::uint64_t seq) {
@@ -63,12 +75,10 @@ void Applier::run(ByteView body) {
   clock.observe(newest_, now);
   s_.meta_.clock = clock.state();
   if (core::hlc_ms(newest_) > now + kClockBoundMs) {
-    const std::string note = fmt::format(
-        "the clock of a site seen through {} is {} s ahead of ours; its changes merge, "
-        "our clock does not follow it",
-        header_.stream.site.hex().substr(0, 8), (core::hlc_ms(newest_) - now) / 1000);
-    const auto same = [&](const std::string& n) { return n.substr(0, 40) == note.substr(0, 40); };
-    if (std::none_of(s_.notes_.begin(), s_.notes_.end(), same)) s_.notes_.push_back(note);
+    s_.notes_.insert(
+        fmt::format("the clock of a site seen through {} is {} ahead of ours; its changes merge, "
+                    "our clock does not follow it",
+                    header_.stream.site.hex().substr(0, 8), roughly(core::hlc_ms(newest_) - now)));
   }
 }
 

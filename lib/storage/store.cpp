@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -163,7 +165,7 @@ void StoreImpl::become_new_site() {
     take_site();
     sealed_now_ = true;
   });
-  if (!status.ok()) notes_.push_back("could not take a new site id: " + status.to_string());
+  if (!status.ok()) notes_.insert("could not take a new site id: " + status.to_string());
 }
 
 void StoreImpl::renew_nonce(const Bytes& current) {
@@ -211,6 +213,10 @@ Result<std::vector<core::UnitRef>> StoreImpl::seal() {
   });
   if (!status.ok()) return status;
   return out;
+}
+
+std::set<std::string> StoreImpl::take_notes() {
+  return std::exchange(notes_, {});
 }
 
 ChangeEvent StoreImpl::take_changes() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class Store : public core::Depot {
 
   /// Tables and rows touched by apply_staged() since the last call.
   virtual ChangeEvent take_changes() = 0;
+  /// What a person should know and status() has not told yet, since the last call.
+  virtual std::set<std::string> take_notes() { return {}; }
 
   /// Fills site, tables, counters, notes (peers are the engine's).
   virtual Result<ReplicaStatus> status() = 0;

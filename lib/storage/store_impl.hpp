@@ -67,6 +67,7 @@ class StoreImpl final : public Store {
   Result<std::uint64_t> journal_entries(std::uint64_t limit) override;
   Result<std::vector<core::UnitRef>> seal() override;
   ChangeEvent take_changes() override;
+  std::set<std::string> take_notes() override;
   Result<ReplicaStatus> status() override;
   Result<std::vector<Conflict>> conflicts() override;
   Result<std::string> digest() override;
@@ -206,7 +207,7 @@ class StoreImpl final : public Store {
       losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
   ChangeEvent changes_;
   std::set<std::string> changed_tables_;
-  std::vector<std::string> notes_;
+  std::set<std::string> notes_;
 };
 
 }  // namespace mycelial::storage

@@ -46,7 +46,7 @@ void StoreImpl::rearm_if_schema_changed(bool may_write) {
     if (refusal(db_, name).empty()) {
       arm(db_, name);
     } else {
-      notes_.push_back(name + " is no longer tracked: " + refusal(db_, name));
+      notes_.insert(name + " is no longer tracked: " + refusal(db_, name));
       disarm(db_, name);
     }
   }
