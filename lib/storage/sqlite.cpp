@@ -36,6 +36,7 @@ Errc code_of(int extended) {
 
 /// What a person can do something about, without the statement that hit it; empty: nothing known.
 const char* in_words(int extended) {
+  if (extended == SQLITE_IOERR_WRITE) return "disk I/O error: writing failed; a quota, a bad disk?";
   switch (extended & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases served by real processes, for tests."""
 
+import json
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -65,7 +67,7 @@ class Database:
         finally:
             db.close()
 
-    def serve(self, *peers, port=None):
+    def serve(self, *peers, port=None, before=None, env=None):
         self.peers = list(peers) or self.peers
         words = [
             MYCELIAL,
@@ -76,8 +78,10 @@ class Database:
         ]
         for peer in self.peers:
             words += ["--peer", f"tcp://127.0.0.1:{peer}"]
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        with open(self.path + ".log", "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                words, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=before, env=env
+            )
         line = self.process.stdout.readline()
         if not line.startswith("listening "):
             raise AssertionError("serve: " + self.said())
@@ -85,9 +89,9 @@ class Database:
         return self
 
     def said(self):
-        """What the process has written to stderr."""
-        self.log.seek(0)
-        return self.log.read()
+        """What the processes that served it have written to stderr."""
+        with open(self.path + ".log", encoding="utf-8") as log:
+            return log.read()
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -102,7 +106,6 @@ class Database:
     def end(self):
         self.process.wait(10)
         self.process.stdout.close()
-        self.log.close()
         self.process = None
 
     def digest(self):
@@ -125,7 +128,7 @@ class Folder:
                 print(
                     db.path,
                     run("status", db.path).stdout,
-                    db.said() if db.process else "",
+                    db.said() if os.path.exists(db.path + ".log") else "",
                     flush=True,
                 )
             if db.process:
@@ -151,8 +154,52 @@ class FleetTest(unittest.TestCase):
         b.serve(a.port)
         return a, b
 
+    def random(self):
+        seed = random.randrange(10**6)
+        print("seed", seed, flush=True)
+        return random.Random(seed)
+
+    def assert_alive(self, *nodes):
+        """Rows travel between all of them, and everybody's books are in order."""
+        word = f"alive {time.monotonic()}"
+        for i, node in enumerate(nodes):
+            node.script(f"INSERT INTO log VALUES('{word}', {i})")
+        until("equal digests", lambda: len({n.digest() for n in nodes}) == 1, 60)
+        for node in nodes:
+            self.assertEqual(len(node.sql("SELECT * FROM log WHERE a = ?", word)), len(nodes))
+            self.assertEqual(good("check", node.path), "sound")
+
     def fails(self, code, *words):
         done = run(*words)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         self.assertTrue(done.stderr.startswith("mycelial: "), done.stderr)
         return done.stderr
+
+    def hold_lock(self, node):
+        """A client that keeps a write transaction open, and then commits."""
+        db = node.connect()
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO log VALUES('held', 1)")
+        return db
+
+    def wait_out_a_lock(self, seconds):
+        a, b = self.pair()
+        self.assert_alive(a, b)
+        db = self.hold_lock(b)
+        self.addCleanup(db.close)
+        end = time.monotonic() + seconds
+        a.script("INSERT INTO log VALUES('from a', 2)")
+        until("a word in status", lambda: "locked" in good("status", b.path))
+        self.assertIn(b.path, json.loads(good("status", b.path, "--json"))["last_error"])
+        until("a word in the log", lambda: "locked" in b.said())
+        b.digest()
+        self.assertEqual(good("check", b.path), "sound")
+        time.sleep(max(0, end - time.monotonic()))
+        db.execute("COMMIT")
+        until("it goes on by itself", lambda: a.digest() == b.digest(), 20)
+        self.assertEqual(
+            sorted(a.sql("SELECT a FROM log WHERE a IN ('held', 'from a')")),
+            [("from a",), ("held",)],
+        )
+        until("the word is gone", lambda: "locked" not in good("status", b.path))
+        return a, b
