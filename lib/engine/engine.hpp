@@ -97,9 +97,9 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   // engine_loop.cpp
   void after_input();
   void deliver_changes();
-  void look();
+  bool look();  ///< True if somebody committed.
   Status seal_now();
-  void seal_if_due();
+  void seal_or_wait();
   void on_timer();
   void retry_apply();
   void arm();
@@ -139,6 +139,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
 
   TimeMs armed_at_ = kNever;
   std::uint64_t arming_ = 0;
+  bool nothing_new_ = false;  // a timer found nothing to do
   TimeMs publish_at_ = kNever, published_at_ = 0;
   std::string published_;
 };

@@ -22,9 +22,11 @@ void Engine::poke() {
   });
 }
 
-void Engine::look() {
-  schedule_.looked(store_->changed_outside(), now());
+bool Engine::look() {
+  const bool changed = store_->changed_outside();
+  schedule_.looked(changed, now());
   if (watcher_ && !watcher_->active()) schedule_.set_poll(100);
+  return changed;
 }
 
 Status Engine::seal_now() {
@@ -40,8 +42,7 @@ Status Engine::seal_now() {
   return {};
 }
 
-void Engine::seal_if_due() {
-  if (now() < schedule_.seal_at()) return;
+void Engine::seal_or_wait() {
   if (!schedule_.has_links()) {
     const auto entries = store_->journal_entries(kJournalMax + 1);
     if (entries.ok() && *entries <= kJournalMax) return schedule_.postponed(now());
@@ -52,10 +53,16 @@ void Engine::seal_if_due() {
 void Engine::on_timer() {
   if (!exchange_ || faults_.poisoned()) return;
   const TimeMs at = now();
-  if (at >= schedule_.look_at()) look();
-  seal_if_due();
-  if (at >= exchange_->next_tick()) exchange_->tick(at);
-  if (at >= depot_.retry_at()) retry_apply();
+  nothing_new_ = true;
+  const auto if_due = [&](TimeMs due, auto&& work) {
+    if (at < due) return;
+    nothing_new_ = false;
+    work();
+  };
+  if (at >= schedule_.look_at() && look()) nothing_new_ = false;
+  if_due(schedule_.seal_at(), [&] { seal_or_wait(); });
+  if_due(exchange_->next_tick(), [&] { exchange_->tick(at); });
+  if_due(depot_.retry_at(), [&] { retry_apply(); });
   publish_peers_if_due();
 }
 
@@ -91,7 +98,8 @@ void Engine::after_input() {
   }
   check_syncs();
   if (!store_) return;
-  if (setup_.publish_peers && publish_at_ == kNever) {
+  const bool nothing_new = std::exchange(nothing_new_, false);
+  if (setup_.publish_peers && publish_at_ == kNever && !nothing_new) {
     publish_at_ = std::max(now() + kPublishSoonMs, published_at_ + kPublishEveryMs);
   }
   arm();
@@ -111,7 +119,11 @@ void Engine::publish_peers_if_due() {
   published_at_ = now();
   const Status status = write_serving(setup_.path, text);
   faults_.outcome("writing the list of peers", status);
-  if (status.ok()) published_ = std::move(text);
+  if (status.ok()) {
+    published_ = std::move(text);
+  } else {
+    publish_at_ = now() + kPublishEveryMs;
+  }
 }
 
 /// One timer is pending at most, but for those overtaken by an earlier one.

@@ -86,6 +86,25 @@ TEST_F(EngineTest, NothingHappensWhenIdle) {
   EXPECT_LE(a.store->looks - looks, 11) << "one look a second";
 }
 
+TEST_F(EngineTest, AnIdleNodeHardlyWakesUp) {
+  const std::string path = ::testing::TempDir() + "mycelial_engine_idle.db";
+  const auto serve = [&](const std::string& file) {
+    Engine::Setup setup;
+    setup.path = file;
+    setup.options.environment = world_.environment();
+    setup.options.watch = false;
+    auto engine = Engine::over(std::move(setup), std::make_unique<FakeStore>(world_));
+    EXPECT_TRUE(engine->add_transport(net_.transport()).ok());
+    return engine;
+  };
+  const auto a = serve(path + "a"), b = serve(path + "b");
+  ASSERT_TRUE(a->listen("sim://a").ok());
+  ASSERT_TRUE(b->connect("sim://a").ok());
+  world_.run(120'000);
+  EXPECT_EQ(read_serving(path + "b").peers.size(), 1u) << "others see the peers";
+  EXPECT_LT(world_.run(60'000), 200u) << "two nodes, each with a look a second";
+}
+
 TEST_F(EngineTest, WithoutALinkOnlyALargeJournalIsSealed) {
   Peer a = open();
   a.store->write("x");
