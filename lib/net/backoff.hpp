@@ -16,7 +16,9 @@ class Backoff {
       : min_ms_(std::max<std::uint32_t>(min_ms, 1)),
         max_ms_(std::max(max_ms, min_ms_)),
         delay_ms_(min_ms_),
-        random_(seed) {}
+        random_(seed) {
+    random_.discard(2);  // the first numbers of seeds that are close are close
+  }
 
   /// Between half of the present delay and the whole of it.
   std::chrono::milliseconds next() {

@@ -33,6 +33,7 @@ class FrameReader {
   /// Drops what next() has given. Call when done with a run of messages.
   void compact();
   bool empty() const { return at_ == buffer_.size(); }
+  std::size_t capacity() const { return buffer_.capacity(); }  ///< Bytes of memory in use.
 
  private:
   std::string buffer_;
