@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "storage/store.hpp"
 #include "tests/sim/statements.hpp"
 
@@ -28,6 +30,7 @@ void Client::act() {
 void Client::begin() {
   plan_.clear();
   before_.clear();
+  moved_ = false;
   const bool transfer = c_.random.chance(0.2);
   plan_.push_back(transfer ? &accounts() : &tables()[c_.random.below(tables().size() - 1)]);
   if (c_.random.chance(0.2)) plan_.push_back(&tables()[c_.random.below(tables().size() - 1)]);
@@ -62,14 +65,32 @@ void Client::step() {
   }
   const std::string sql = std::move(next_.front());
   next_.erase(next_.begin());
+  for (const char* key : {" SET id =", " SET name =", " SET x ="})
+    moved_ |= sql.find(key) != sql.npos;
   const int code = [&] {
     run(sql);
     return sqlite3_extended_errcode(db_->handle());
   }();
+  if (sql.starts_with("INSERT OR IGNORE") && sqlite3_changes(db_->handle()) == 0) {
+    for (const Table* table : plan_) doubt(*table, sql);
+  }
   // A transfer is both halves or nothing.
   if (code != SQLITE_OK && plan_[0] == &accounts()) return end(false);
   if ((code & 0xff) == SQLITE_BUSY && c_.random.chance(0.5)) return end(false);
   if (!db_->in_transaction()) end(true);
+}
+
+/// An insert that was ignored and an update of the row it met look like an upsert to the journal.
+void Client::doubt(const Table& table, const std::string& sql) {
+  int code = SQLITE_OK;
+  for (const auto& [key, row] : db_->image(table, &code)) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool names =
+          table.columns[i] == table.unique ||
+          std::find(table.key.begin(), table.key.end(), table.columns[i]) != table.key.end();
+      if (names && sql.find(" " + row[i] + ",") != sql.npos) c_.ledger.doubt(table.name, key);
+    }
+  }
 }
 
 void Client::end(bool commit) {
@@ -86,7 +107,7 @@ void Client::end(bool commit) {
   }
   open_ = false;
   if (!acknowledged) return;
-  bury(c_.ledger.committed(name_, before_, after, seen(), captured()));
+  bury(c_.ledger.committed(moment(), before_, after, moved_));
   if (on_commit) on_commit();
 }
 
@@ -137,20 +158,18 @@ void Client::bury(const Transaction& t) {
   }
 }
 
-/// By site, how far the file had got.
-Seen Client::seen() {
-  Seen out;
+Moment Client::moment() {
+  Moment out{name_, epoch, "", {}, false};
   int code = SQLITE_OK;
-  for (const Row& row : db_->rows("SELECT hex(site), seq FROM mycelial_stream WHERE id > 0", &code))
-    out[row[0]] = std::stoull(row[1]);
+  const auto& rows =
+      reader_->rows("SELECT hex(site), seq FROM mycelial_stream WHERE id > 0", &code);
+  for (const Row& row : rows) out.seen[row[0]] = std::stoull(row[1]);
+  const auto site = reader_->rows("SELECT hex(value) FROM mycelial_meta WHERE key = 'site'", &code);
+  if (!site.empty()) out.site = site[0][0];
+  // Tables are tracked all at once.
+  out.captured =
+      !reader_->rows("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' LIMIT 1", &code).empty();
   return out;
-}
-
-/// Tables are tracked all at once.
-bool Client::captured() {
-  int code = SQLITE_OK;
-  return !reader_->rows("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' LIMIT 1", &code)
-              .empty();
 }
 
 void Client::read_sums() {

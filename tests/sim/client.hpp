@@ -28,12 +28,13 @@ class Client {
   /// A reader: no transfer between accounts is ever half visible.
   void read_sums();
   void housekeeping();
-  bool captured();  ///< The tables are tracked.
+  Moment moment();  ///< As far as the file has got.
 
   Connection& reader() { return *reader_; }
   Connection& writer() { return *db_; }
   bool busy() const { return open_; }
-  int owner;  ///< Of the accounts that it writes.
+  int owner;      ///< Of the accounts that it writes.
+  int epoch = 0;  ///< See Moment.
 
   std::function<void()> on_commit;
 
@@ -42,8 +43,8 @@ class Client {
   void step();
   void end(bool commit);
   void run(const std::string& sql);
+  void doubt(const Table& table, const std::string& sql);
   bool look(Images& into);
-  Seen seen();
   void bury(const Transaction& t);
 
   Context& c_;
@@ -54,7 +55,7 @@ class Client {
   std::vector<const Table*> plan_;  // tables of the open transaction
   std::vector<std::string> next_;   // statements to come
   Images before_;
-  bool open_ = false, wrote_ = false;
+  bool open_ = false, moved_ = false;
   int left_ = 0;  // rounds of statements until the end
 };
 

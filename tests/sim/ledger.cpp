@@ -11,10 +11,6 @@ const std::string& cell(const Table& table, const Row& row, const std::string& c
   return row[static_cast<std::size_t>(at - table.columns.begin())];
 }
 
-std::string life_of(const Table& table, const Row& row) {
-  return table.columns.size() == 4 ? cell(table, row, "memo") : cell(table, row, "life");
-}
-
 }  // namespace
 
 std::string Ledger::fresh(Random& random, bool any) {
@@ -45,14 +41,15 @@ bool Ledger::knows(const std::string& table, const std::string& column,
   return value == "NULL" || known_.contains(table + "." + column + "=" + value);
 }
 
-const Transaction& Ledger::committed(const std::string& node, const Images& before,
-                                     const Images& after, Seen seen, bool captured) {
-  Transaction t{transactions_.size() + 1, node, std::move(seen), captured, {}};
+const Transaction& Ledger::committed(Moment when, const Images& before, const Images& after,
+                                     bool moved) {
+  Transaction t{transactions_.size() + 1, std::move(when), {}, {}};
   for (const auto& [name, now] : after) {
     const Table& table = table_named(name);
     const Image& then = before.at(name);
     for (const auto& [key, row] : then) {
       const auto still = now.find(key);
+      if (moved && still != now.end()) doubt(name, key);
       compare(table, key, &row, still == now.end() ? nullptr : &still->second, t);
     }
     for (const auto& [key, row] : now) {
@@ -61,6 +58,41 @@ const Transaction& Ledger::committed(const std::string& node, const Images& befo
   }
   transactions_.push_back(std::move(t));
   return transactions_.back();
+}
+
+void Ledger::copied(const Moment& then, std::uint64_t transactions, const std::string& node,
+                    int epoch) {
+  for (Transaction& t : transactions_) {
+    const bool same = t.when.node == then.node && t.when.epoch == then.epoch;
+    const bool pending = t.when.site == then.site && t.when.own() == then.own();
+    if (same && pending && t.number <= transactions) t.copies.emplace_back(node, epoch);
+  }
+}
+
+void Ledger::observed(const Moment& now) {
+  auto& sites = sites_[{now.node, now.epoch}];
+  if (sites.empty() || sites.back() != now.site) sites.push_back(now.site);
+}
+
+std::vector<Dot> Ledger::dots(const Transaction& t, const Seen& all) const {
+  std::vector<Dot> out;
+  const auto add = [&](const std::string& site, std::uint64_t seq, bool copy) {
+    const auto at = all.find(site);
+    const bool there = at != all.end() && at->second >= seq;
+    if (there) out.push_back({site, seq, copy});
+    return there;
+  };
+  const auto sealed_by = [&](const std::pair<std::string, int>& file, bool copy) {
+    const auto sites = sites_.find(file);
+    if (sites == sites_.end()) return;
+    auto at = std::find(sites->second.begin(), sites->second.end(), t.when.site);
+    if (at != sites->second.end() && !copy && add(t.when.site, t.when.own() + 1, false)) return;
+    at = at == sites->second.end() ? sites->second.begin() : std::next(at);
+    if (at != sites->second.end()) add(*at, 1, copy);
+  };
+  sealed_by({t.when.node, t.when.epoch}, false);
+  for (const auto& file : t.copies) sealed_by(file, true);
+  return out;
 }
 
 /// What it wrote since may be lost, if it had told nobody.
@@ -83,8 +115,8 @@ void Ledger::buried(const std::string& table, const std::set<std::string>& value
 void Ledger::compare(const Table& table, const std::string& key, const Row* before,
                      const Row* after, Transaction& t) {
   if (before && after && *before == *after) return;
-  const std::string old_life = before ? life_of(table, *before) : "";
-  const std::string life = after ? life_of(table, *after) : "";
+  const std::string old_life = before ? (*before)[life_column(table)] : "";
+  const std::string life = after ? (*after)[life_column(table)] : "";
   const bool account = &table == &accounts();
   const bool reborn = !before || !after || (!account && old_life != life);
   using Kind = Effect::Kind;
@@ -108,7 +140,8 @@ void Ledger::wrote(const Table& table, const std::string& column, const std::str
   known_.insert(table.name + "." + column + "=" + value);
   if (value == "NULL" || !is_tracked(table, column)) return;
   by_value_[value].push_back(writes_.size());
-  writes_.push_back({value, table.name, column, key, t.node, t.number, false, t.captured});
+  writes_.push_back(
+      {value, table.name, column, key, t.when.node, t.number, false, t.when.captured});
 }
 
 void Ledger::overwrote(const Table& table, const std::string& column, const std::string& key,

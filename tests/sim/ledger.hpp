@@ -15,8 +15,27 @@
 
 namespace mycelial::sim {
 
-/// How far an application's file had got when it committed: what it had seen, by site.
+/// Sets held, by site.
 using Seen = std::map<std::string, std::uint64_t>;
+
+/// A moment in the life of a file: which file, and how far it had got.
+struct Moment {
+  std::string node;
+  int epoch = 0;     ///< Grows when the file goes back to a backup.
+  std::string site;  ///< Its site id then.
+  Seen seen;
+  bool captured = true;  ///< Its tables are tracked.
+  std::uint64_t own() const {
+    const auto at = seen.find(site);
+    return at == seen.end() ? 0 : at->second;
+  }
+};
+
+struct Dot {
+  std::string site;
+  std::uint64_t seq = 0;
+  bool copy = false;  ///< The set was made from a copy of the file.
+};
 
 /// A value in a cell.
 struct Write {
@@ -34,10 +53,9 @@ struct Effect {
 
 struct Transaction {
   std::uint64_t number = 0;
-  std::string node;
-  Seen seen;
-  bool captured = false;
+  Moment when;
   std::vector<Effect> effects;
+  std::vector<std::pair<std::string, int>> copies;  ///< Files copied while no set held it yet.
 };
 
 using Images = std::map<std::string, Image>;  ///< By table.
@@ -46,18 +64,32 @@ class Ledger {
  public:
   /// A new value as an SQL literal; `any`: of any type, else text.
   std::string fresh(Random& random, bool any);
-  /// A transaction that changed `before` into `after` was acknowledged.
-  const Transaction& committed(const std::string& node, const Images& before, const Images& after,
-                               Seen seen, bool captured);
+  /// A transaction that changed `before` into `after` was acknowledged. `moved`: rows changed keys.
+  const Transaction& committed(Moment when, const Images& before, const Images& after, bool moved);
   /// Somebody who had seen these values listed deleted the row that hid them.
   void buried(const std::string& table, const std::set<std::string>& values);
+  /// The file as it was then, when so many transactions had been made in all, lives on as another.
+  void copied(const Moment& then, std::uint64_t transactions, const std::string& node, int epoch);
   /// The file of the node is again what it was after this many transactions of all.
   void rolled_back(const std::string& node, std::uint64_t transactions);
+  /// An engine serves the file by this site id.
+  void observed(const Moment& now);
+
+  /// The sets that hold a transaction, of those that `all` covers; none if it got lost with its
+  /// file.
+  std::vector<Dot> dots(const Transaction& t, const Seen& all) const;
   const std::vector<Write>& writes() const { return writes_; }
   const std::vector<Transaction>& transactions() const { return transactions_; }
   bool knows(const std::string& table, const std::string& column, const std::string& value) const;
   /// Somebody upserted a row while it had this life.
   bool upserted(const std::string& life) const { return upserted_.contains(life); }
+  /// Lives may have begun or ended here without a trace in the values.
+  void doubt(const std::string& table, const std::string& key) {
+    doubtful_.insert(table + " " + key);
+  }
+  bool doubtful(const std::string& table, const std::string& key) const {
+    return doubtful_.contains(table + " " + key);
+  }
   /// True for columns whose values are written once in a run.
   static bool is_tracked(const Table& table, const std::string& column);
 
@@ -73,7 +105,8 @@ class Ledger {
   std::vector<Write> writes_;
   std::vector<Transaction> transactions_;
   std::map<std::string, std::vector<std::size_t>> by_value_;  // index into writes_
-  std::set<std::string> known_, upserted_;
+  std::set<std::string> known_, upserted_, doubtful_;
+  std::map<std::pair<std::string, int>, std::vector<std::string>> sites_;  // of a file, in order
 };
 
 }  // namespace mycelial::sim

@@ -31,7 +31,9 @@ Node::~Node() {
 
 /// What the watcher of the file does, and sometimes fails to do.
 void Node::wake() {
-  if (!up() || c_.random.chance(0.3)) return;
+  if (!up()) return;
+  c_.ledger.observed(client_->moment());
+  if (c_.random.chance(0.3)) return;
   c_.world.post_at(c_.world.monotonic_ms() + c_.random.below(20), [this, process = process_] {
     if (process == process_) on_engine([](engine::Engine& e) { e.poke(); });
   });
@@ -65,7 +67,7 @@ void Node::start() {
     return {};
   }();
   c_.note(name_, "start: " + std::string(errc_name(status.code())));
-  if (status.ok()) return;
+  if (status.ok()) return c_.ledger.observed(client_->moment());
   const bool dead = process_->program.dead;
   if (!dead && status.code() != Errc::busy) c_.fail(name_ + " cannot start: " + status.to_string());
   if (!up()) {
@@ -110,31 +112,34 @@ void Node::reap() {
   process_ = nullptr;
 }
 
-/// Nothing runs meanwhile, so the copy is one of the file as it is. False if accounts have changed
+/// Nothing runs meanwhile, so the copy is one of the file as it is. None if accounts have changed
 /// and no set holds that yet: original and copy would both say so, and each go on from there.
-bool Node::copy_to(const std::string& path) {
+std::optional<Node::Copy> Node::copy_to(const std::string& path) {
   int code = 0;
   const auto pending = client_->reader().rows(
       "SELECT 1 FROM mycelial_journal j JOIN mycelial_table t ON t.id = j.what >> 3 WHERE t.name = "
       "'account' LIMIT 1",
       &code);
-  if (code != 0 || !pending.empty()) return false;
+  if (code != 0 || !pending.empty()) return std::nullopt;
   for (const char* suffix : {"", "-wal"}) {
     std::error_code absent;
     std::filesystem::copy_file(path_ + suffix, path + suffix,
                                std::filesystem::copy_options::overwrite_existing, absent);
   }
-  return true;
+  return Copy{path, client_->moment(), c_.ledger.transactions().size()};
 }
 
-void Node::restore(const std::string& path) {
+void Node::restore(const Copy& copy) {
   client_->close();
   for (const char* suffix : {"", "-wal", "-shm"}) {
     std::error_code absent;
     std::filesystem::remove(path_ + suffix, absent);
-    std::filesystem::copy_file(path + suffix, path_ + suffix, absent);
+    std::filesystem::copy_file(copy.path + suffix, path_ + suffix, absent);
   }
+  ++client_->epoch;
   client_->open();
+  c_.ledger.rolled_back(name_, copy.transactions);
+  c_.ledger.copied(copy.then, copy.transactions, name_, client_->epoch);
 }
 
 /// An application may do anything between two statements of the engine; and power may fail.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,8 +63,13 @@ class Node {
     reap();
   }
   /// Takes a copy of the database, as `cp` would, or puts one in its place; the engine is down.
-  bool copy_to(const std::string& path);
-  void restore(const std::string& path);
+  struct Copy {
+    std::string path;
+    Moment then;
+    std::uint64_t transactions = 0;  ///< Made by anybody until then.
+  };
+  std::optional<Copy> copy_to(const std::string& path);
+  void restore(const Copy& copy);
 
   std::vector<std::string> peers;  ///< Endpoints to dial.
   std::uint64_t tail_bytes = 0;    ///< ReplicaOptions::tail_bytes_max

@@ -86,6 +86,12 @@ const Table& table_named(const std::string& name) {
   throw std::out_of_range("no table " + name);
 }
 
+std::size_t life_column(const Table& table) {
+  const auto at = std::find(table.columns.begin(), table.columns.end(), "life");
+  if (at == table.columns.end()) return table.columns.size() - 1;
+  return static_cast<std::size_t>(at - table.columns.begin());
+}
+
 const Table& accounts() {
   return tables().back();
 }

@@ -22,6 +22,7 @@ struct Table {
 /// which of them a row comes from.
 const std::vector<Table>& tables();
 const Table& table_named(const std::string& name);
+std::size_t life_column(const Table& table);  ///< In an account: memo.
 /// accounts(owner, slot, balance, memo): transfers between the slots of one owner.
 const Table& accounts();
 constexpr int kSlots = 4;

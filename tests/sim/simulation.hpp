@@ -44,7 +44,7 @@ class Simulation {
   std::string file_of(const std::string& node) const {
     return context_.folder + "/" + node + ".db";
   }
-  Node& add_node(const std::string& copy_of);
+  void add_node(const std::optional<Node::Copy>& copy = {});
   void join(Node& from);
   void turn_back(Node& node);
   void link(Node& a, Node& b);
@@ -71,9 +71,10 @@ class Simulation {
   Context context_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::pair<std::string, std::string>> links_;
-  std::vector<std::string> traffic_;              // messages that arrived anywhere
-  std::map<std::string, std::uint64_t> backups_;  // node -> transactions that its backup holds
-  int owners_ = 1000;                             // numbers for owners of accounts begun anew
+  std::vector<std::string> traffic_;           // messages that arrived anywhere
+  std::map<std::string, Node::Copy> backups_;  // by node
+  bool turned_back_ = false;
+  int owners_ = 1000;  // numbers for owners of accounts begun anew
 };
 
 }  // namespace mycelial::sim

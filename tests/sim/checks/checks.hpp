@@ -25,8 +25,10 @@ State state_of(Node& node);
 void check_convergence(Context& c, const Nodes& nodes);
 /// Every value that a file shows was written there by somebody.
 void check_inventions(Context& c, Node& node);
-/// Everybody holds everything: no acknowledged write is lost, nothing is back from the dead.
+/// Everybody holds everything: no acknowledged write is lost.
 void check_writes(Context& c, const Nodes& nodes);
+/// A row is there if and only if somebody made it, and no delete had seen that.
+void check_lives(Context& c, Node& node);
 /// Engines work, and find their own bookkeeping sound.
 void check_health(Context& c, const Nodes& nodes);
 

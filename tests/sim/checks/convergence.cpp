@@ -29,7 +29,7 @@ State state_of(Node& node) {
     out.have.push_back(r[0] + r[1] + r[2]);
   const auto journal =
       db.rows("SELECT EXISTS(SELECT 1 FROM mycelial_journal WHERE what > 0)", &code);
-  out.pending = !node.client().captured() || journal.empty() || journal[0][0] != "0";
+  out.pending = !node.client().moment().captured || journal.empty() || journal[0][0] != "0";
   for (const Table& t : tables()) out.images[t.name] = db.image(t, &code);
   db.run("COMMIT");
   return out;

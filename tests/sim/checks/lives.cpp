@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows live by births: a delete ends those that its author had seen, and no others. Everybody holds
+// everything; what the applications did, and what each had seen by then, tells who must be there.
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+#include "tests/sim/checks/checks.hpp"
+
+namespace mycelial::sim {
+namespace {
+
+struct Birth {
+  const Transaction* by;
+  Dot dot;
+};
+
+struct Life {
+  std::vector<Birth> births;
+  std::vector<const Transaction*> deaths;
+  bool doubtful = false;
+};
+
+bool saw(const Transaction& death, const Birth& birth) {
+  const bool same_file =
+      death.when.node == birth.by->when.node && death.when.epoch == birth.by->when.epoch;
+  if (same_file && birth.by->number < death.number && !birth.dot.copy) return true;
+  const auto at = death.when.seen.find(birth.dot.site);
+  return at != death.when.seen.end() && at->second >= birth.dot.seq;
+}
+
+bool lives(const Life& life) {
+  return std::any_of(life.births.begin(), life.births.end(), [&](const Birth& birth) {
+    return std::none_of(life.deaths.begin(), life.deaths.end(),
+                        [&](const Transaction* death) { return saw(*death, birth); });
+  });
+}
+
+/// Rows by key where the key names them, else by their life.
+std::string name_of(const Table& table, const std::string& key, const std::string& life) {
+  return table.automatic || table.key.empty() ? life : key;
+}
+
+std::map<std::string, Life> lives_of(const Table& table, const Ledger& ledger, const Seen& all) {
+  std::map<std::string, Life> out;
+  for (const Transaction& t : ledger.transactions()) {
+    const auto dots = ledger.dots(t, all);
+    for (const Effect& e : t.effects) {
+      if (e.table != table.name) continue;
+      Life& life = out[name_of(table, e.key, e.life)];
+      life.doubtful |= !t.when.captured || ledger.doubtful(e.table, e.key);
+      if (e.kind == Effect::Kind::death) {
+        if (!dots.empty()) life.deaths.push_back(&t);
+      } else if (e.kind != Effect::Kind::update) {
+        for (const Dot& dot : dots) life.births.push_back({&t, dot});
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void check_lives(Context& c, Node& node) {
+  const Seen all = node.client().moment().seen;
+  for (const Table& table : tables()) {
+    if (&table == &accounts()) continue;
+    int code = 0;
+    std::set<std::string> there;
+    for (const auto& [key, row] : node.client().reader().image(table, &code)) {
+      there.insert(name_of(table, key, row[life_column(table)]));
+    }
+    // Behind a UNIQUE value, a row may live and not be shown.
+    const bool exact = table.unique.empty() && !table.automatic;
+    for (const auto& [name, life] : lives_of(table, c.ledger, all)) {
+      if (life.doubtful) continue;
+      if (there.contains(name) && !lives(life)) {
+        c.fail(
+            fmt::format("resurrected: {} {} is there, though every insert of it had been seen "
+                        "by somebody who deleted it",
+                        table.name, name));
+      }
+      if (exact && !there.contains(name) && lives(life)) {
+        c.fail(
+            fmt::format("dead: {} {} is not there, though nobody who deleted it had seen all "
+                        "of its inserts",
+                        table.name, name));
+      }
+    }
+  }
+}
+
+}  // namespace mycelial::sim
