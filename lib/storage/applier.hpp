@@ -38,6 +38,7 @@ class Applier {
   bool gather_values(const Target& t, const core::Row& merged);
   void show(const Target& t, const core::Identity& identity, const BookRow& before,
             core::Row& merged);
+  bool keeps_key(const Target& t, const core::Identity& identity, const RowRef& ref);
   void update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
                     core::Row& merged);
   void keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,

@@ -191,6 +191,7 @@ bool Applier::insert_fresh(const Target& t, const core::Identity& identity, core
   if (before_.place != BookRow::Place::none) return false;
   gather_values(t, piece);
   std::int64_t rowid = 0;
+  if (!t.io->fits(identity, values_)) return false;
   if (t.io->insert(changed_, values_, &rowid) != SQLITE_OK) return false;
   // As a join would say it: whatever else of this origin we hold, the row is not of it.
   const auto birth = piece.births[0];
@@ -345,13 +346,28 @@ void Applier::show(const Target& t, const core::Identity& identity, const BookRo
     return contest(t, {identity});
   }
   std::int64_t rowid = 0;
-  const int rc = t.io->insert(changed_, values_, &rowid);
-  if (rc != SQLITE_OK) {
+  if (!t.io->fits(identity, values_) || t.io->insert(changed_, values_, &rowid) != SQLITE_OK) {
     s_.put_hidden(*t.io, identity, RowStatus::hidden, merged, {});
     return contest(t, {identity});
   }
   if (before.place == BookRow::Place::record && t.io->has_rowid()) s_.erase_record(t.id, identity);
   keep_shown(t, identity, rowid, merged);
+}
+
+/// Whether the row still is what its identity says when the changed values are written.
+bool Applier::keeps_key(const Target& t, const core::Identity& identity, const RowRef& ref) {
+  const auto& key = t.io->info().key;
+  const bool touched = is_key_identity(identity) && std::ranges::any_of(key, [&](auto k) {
+                         return std::ranges::find(changed_, k) != changed_.end();
+                       });
+  if (!touched) return true;
+  const auto now = t.io->read(ref);
+  if (!now) return true;
+  std::vector<core::Value> after(now->begin(), now->end());
+  for (const auto position : changed_) after[position] = values_[position];
+  const bool keeps = t.io->fits(identity, after);
+  t.io->release();
+  return keeps;
 }
 
 void Applier::update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
@@ -365,7 +381,7 @@ void Applier::update_shown(const Target& t, const core::Identity& identity, cons
   const bool moves =
       t.io->info().kind == TableKind::integer_key && !is_key_identity(identity) &&
       std::find(changed_.begin(), changed_.end(), t.io->info().key[0]) != changed_.end();
-  if (!moves && !(claims && s_.has_hidden(t.id)) &&
+  if (!moves && !(claims && s_.has_hidden(t.id)) && keeps_key(t, identity, ref) &&
       t.io->update(ref, changed_, values_) == SQLITE_OK) {
     return keep_shown(t, identity, before.rowid, merged);
   }

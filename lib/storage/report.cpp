@@ -102,9 +102,10 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
         }
       }
       if (!s.is_null(4)) c.winner = describe_identity(s.blob(4));
-      c.rule = kind == RowStatus::hidden   ? "UNIQUE: the row written last holds the value"
-               : kind == RowStatus::parked ? "the table is not tracked here"
-                                           : "a CHECK, NOT NULL or type constraint forbids it";
+      c.rule = kind == RowStatus::hidden ? "UNIQUE: the row written last holds the value"
+               : kind == RowStatus::parked
+                   ? "the table is not tracked here"
+                   : "a CHECK, NOT NULL or type constraint, or another key, forbids it";
       c.since = iso_time(s.number(5));
       out.push_back(std::move(c));
     }

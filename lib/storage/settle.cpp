@@ -169,6 +169,9 @@ void StoreImpl::place(TableIo& io, Rival& r) {
   }
   std::sort(given.begin(), given.end());
   given.erase(std::unique(given.begin(), given.end()), given.end());
+  if (!io.fits(r.identity, values)) {
+    return put_hidden(io, r.identity, RowStatus::broken, r.row, {});
+  }
   std::int64_t rowid = 0;
   const int rc = io.insert(given, values, &rowid);
   if (rc == SQLITE_OK) return book_shown(io, r, rowid);

@@ -32,7 +32,7 @@ enum class RowStatus : std::uint8_t {
   dead = 1,
   hidden = 2,  ///< A higher row holds one of its unique values.
   parked = 3,  ///< The table is not tracked here.
-  broken = 4,  ///< CHECK, NOT NULL or a type forbids it here.
+  broken = 4,  ///< CHECK, NOT NULL, a type or another key forbids it here.
 };
 
 /// Where a row's bookkeeping is, and what it says.

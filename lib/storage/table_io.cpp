@@ -125,6 +125,12 @@ Statement& TableIo::ByColumns::of(std::span<const std::uint32_t> positions) {
   return *(last_ = &statements_[last_positions_]);
 }
 
+bool TableIo::fits(ByteView identity, std::span<const core::Value> values) const {
+  if (!is_key_identity(identity)) return has_rowid();
+  const auto key = key_of(values);
+  return key && *key == identity;
+}
+
 int TableIo::judge(int rc, Statement& s) {
   if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH)
     return rc;

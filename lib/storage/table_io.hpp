@@ -45,6 +45,9 @@ class TableIo {
   std::optional<std::int64_t> find_key(ByteView identity);
   /// The identity that these values give a row; nothing if it has a hidden one.
   std::optional<core::Identity> key_of(std::span<const core::Value> values) const;
+  /// Whether a row of these values would be found under this identity. If not, another site keys
+  /// the table otherwise (or lies): the row must not be shown here.
+  bool fits(ByteView identity, std::span<const core::Value> values) const;
 
   /// Result codes are SQLite's extended ones; constraint failures are for the caller to judge,
   /// anything else throws.
