@@ -10,7 +10,7 @@
 namespace mycelial::storage {
 namespace {
 
-// What a write costs is decided here; docs/decisions/0001-triggers.md says what was measured.
+// What a write costs is decided here; docs/decisions/0011-trigger-text.md says what was measured.
 constexpr const char* kNow = "julianday()";
 constexpr const char* kRandom = "(random() >> 32)";
 constexpr std::uint32_t kMaskBits = 62;
