@@ -78,6 +78,7 @@ void Meta::reload() {
     const core::Stream stream{core::Site::from(s.blob(1)), static_cast<std::uint32_t>(s.number(2)),
                               static_cast<std::uint32_t>(s.number(3))};
     const auto id = s.number(0);
+    if (id != streams_.size()) throw StorageError(Errc::corrupt, "the list of streams is damaged");
     streams_.resize(id + 1);
     covered_.resize(id + 1);
     streams_[id] = stream;

@@ -237,7 +237,11 @@ Bytes StoreImpl::cut_body(const core::Header& header) {
     Statement all(db_, "SELECT hash FROM mycelial_schema ORDER BY hash");
     while (all.step()) records_known.push_back(Hash::from(all.blob(0)));
   }
-  for (const auto& hash : records_known) body.add_schema(*schema_of(hash));
+  for (const auto& hash : records_known) {
+    const auto* schema = schema_of(hash);
+    if (!schema) throw StorageError(Errc::corrupt, "a schema record is damaged");
+    body.add_schema(*schema);
+  }
   for (const auto& [id, owner] : tables_) {
     TableIo& io = *owner;
     segments_->for_each(id, [&, table = id](const RowEntry& e) {
