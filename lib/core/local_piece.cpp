@@ -45,6 +45,7 @@ void local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks, Row
   if (born) targets = with(std::move(targets), birth);
   for (const auto& written : w.written) {
     const Cell* old = fresh ? nullptr : winner(before, written.column, ranks);
+    if (written.time == 0 && !old && !fresh) continue;  // nobody wrote it: nothing to carry
     Stamp stamp;
     if (w.baseline) {
       stamp = {0, 0, 0};

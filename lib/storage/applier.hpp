@@ -18,6 +18,10 @@ class Applier {
   Applier(StoreImpl& store, const core::Header& header);
   void run(ByteView body);
 
+  /// Without a unit: shows what peers sent for columns that the table lacked until now.
+  explicit Applier(StoreImpl& store);
+  void reveal(TableIo& io, const ColumnMoves& moved);
+
  private:
   struct Target {  ///< The table that the rows of a block belong to.
     std::uint32_t id = 0;
@@ -33,12 +37,16 @@ class Applier {
   bool is_fresh(const core::Row& piece) const;
   bool insert_fresh(const Target& t, const core::Identity& identity, core::Row& piece);
   void drop_unlisted();
+  bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
               const core::Row& merged);
   bool gather_values(const Target& t, const core::Row& merged);
   void show(const Target& t, const core::Identity& identity, const BookRow& before,
             core::Row& merged);
   bool keeps_key(const Target& t, const core::Identity& identity, const RowRef& ref);
+  bool loses_column(const Target& t, const core::Row& merged) const;
+  void take_out(const Target& t, const core::Identity& identity, const BookRow& before,
+                core::Row& merged);
   void update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
                     core::Row& merged);
   void keep_shown(const Target& t, const core::Identity& identity, std::int64_t rowid,

@@ -24,6 +24,8 @@ std::string roughly(std::uint64_t ms) {
 
 }  // namespace
 
+static const core::Header kNoUnit;
+
 Applier::Applier(StoreImpl& store, const core::Header& header) : s_(store), header_(header) {
   origin_ = s_.meta_.origin_of(header.stream);
   const auto set = [](std::vector<std::uint64_t>& in, core::Origin at, std::uint64_t seq) {
@@ -42,6 +44,8 @@ Applier::Applier(StoreImpl& store, const core::Header& header) : s_(store), head
   for (const auto& [stream, tip] : header.deps) set(seen_, s_.meta_.origin_of(stream), tip.seq);
   set(seen_, origin_, header.last);
 }
+
+Applier::Applier(StoreImpl& store) : Applier(store, kNoUnit) {}
 
 bool Applier::author_saw(const core::Mark& dot) const {
   return dot.origin == 0 || (dot.origin < seen_.size() && dot.seq <= seen_[dot.origin]);
@@ -89,10 +93,10 @@ Applier::Target& Applier::target(const Hash& hash) {
   const auto* schema = s_.schema_of(hash);
   if (!schema)
     throw StorageError(Errc::corrupt, "a change set uses a schema that nobody described");
-  t.id = s_.table_id(schema->table);
+  t.id = table_number(s_.db_, schema->table);
   t.io = s_.table(t.id);
   t.names = schema->columns;
-  for (const auto& name : schema->columns) t.columns.push_back(s_.column_id(t.id, name));
+  for (const auto& name : schema->columns) t.columns.push_back(column_number(s_.db_, t.id, name));
   return t;
 }
 
@@ -289,11 +293,7 @@ void Applier::keep_shown(const Target& t, const core::Identity& identity, std::i
       cell.value = core::Value::in_table();
     }
   }
-  if (t.io->has_rowid()) {
-    s_.put_segment(t.id, rowid, merged, identity);
-  } else {
-    s_.put_record(t.id, identity, RowStatus::shown, merged);
-  }
+  s_.put_shown(*t.io, rowid, identity, merged);
 }
 
 /// What the table is to show and does not yet: values_ and changed_. True if it shows a value now
@@ -373,6 +373,7 @@ bool Applier::keeps_key(const Target& t, const core::Identity& identity, const R
 void Applier::update_shown(const Target& t, const core::Identity& identity, const BookRow& before,
                            core::Row& merged) {
   const RowRef ref{before.rowid, identity};
+  if (loses_column(t, merged)) return take_out(t, identity, before, merged);
   if (changed_.empty()) return keep_shown(t, identity, before.rowid, merged);
   const auto& unique = t.io->unique_columns();
   const bool claims = std::any_of(changed_.begin(), changed_.end(), [&](std::uint32_t p) {
@@ -385,7 +386,22 @@ void Applier::update_shown(const Target& t, const core::Identity& identity, cons
       t.io->update(ref, changed_, values_) == SQLITE_OK) {
     return keep_shown(t, identity, before.rowid, merged);
   }
-  // Taken out whole, then everybody concerned is placed by the total order.
+  take_out(t, identity, before, merged);
+}
+
+/// Nobody's write to some column is left: it goes back to its default. So it is when a row begins a
+/// new life on a site that lacks the column.
+bool Applier::loses_column(const Target& t, const core::Row& merged) const {
+  if (merged.dead == old_.dead) return false;
+  return std::any_of(old_.cells.begin(), old_.cells.end(), [&](const core::Cell& c) {
+    return t.io->position_of(c.column) && !core::winner(merged, c.column, s_.meta_.ranks());
+  });
+}
+
+/// Takes the row out of its table, whole; then everybody concerned is placed by the total order.
+void Applier::take_out(const Target& t, const core::Identity& identity, const BookRow& before,
+                       core::Row& merged) {
+  const RowRef ref{before.rowid, identity};
   const auto now = t.io->read(ref);
   if (!now) throw StorageError(Errc::internal, "the book lists a row that the table lacks");
   if (s_.has_hidden(t.id)) contest(t, s_.claimants(*t.io, *now));

@@ -67,11 +67,11 @@ BookRow StoreImpl::find_row(std::uint32_t table, TableIo* io, ByteView identity)
 }
 
 void StoreImpl::unpack(const BookRow& row, TableIo* io, core::Row& out) {
-  static const std::vector<std::uint32_t> none;
+  static const ColumnSet none;
   if (row.place == BookRow::Place::none) {
     out.clear();
   } else {
-    unpack_row(row.state, row.shown() && io ? io->column_ids() : none, out);
+    unpack_row(row.state, row.shown() && io ? io->columns() : none, out);
   }
 }
 
@@ -81,14 +81,27 @@ core::Row StoreImpl::unpack(const BookRow& row, TableIo* io) {
   return out;
 }
 
-void StoreImpl::put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,
-                            ByteView identity) {
-  segments_->put(table, rowid, packer_.pack(row), local_identity(identity));
+/// The book of a row that its table shows.
+void StoreImpl::put_shown(const TableIo& io, std::int64_t rowid, ByteView identity,
+                          const core::Row& row) {
+  pack_row(row, io.columns(), state_);
+  if (io.has_rowid()) {
+    segments_->put(io.info().id, rowid, state_, local_identity(identity));
+  } else {
+    write_record(io.info().id, identity, RowStatus::shown, {});
+  }
 }
 
 void StoreImpl::put_record(std::uint32_t table, ByteView identity, RowStatus status,
                            const core::Row& row, ByteView blocker) {
-  encode_record(packer_.pack(row), record_);
+  pack_row(row, {}, state_);
+  write_record(table, identity, status, blocker);
+}
+
+/// What it says is in state_.
+void StoreImpl::write_record(std::uint32_t table, ByteView identity, RowStatus status,
+                             ByteView blocker) {
+  encode_record(state_, record_);
   Statement& s = db_.cached(
       "INSERT INTO mycelial_row VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
       "SET status = ?3, data = ?4, blocker = ?5, at = CASE status WHEN ?3 THEN at ELSE ?6 END");

@@ -17,34 +17,6 @@ std::string signature(const TableInfo& table) {
   return hash_parts({all}).hex();
 }
 
-std::uint32_t table_number(Connection& db, const std::string& name) {
-  Statement s(db,
-              "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 1, '') ON CONFLICT DO "
-              "UPDATE SET tracked = 1 RETURNING id");
-  s.bind_text(1, name);
-  s.step();
-  const auto id = static_cast<std::uint32_t>(s.number(0));
-  s.run();
-  return id;
-}
-
-void number_columns(Connection& db, TableInfo& t) {
-  Statement gone(db, "UPDATE mycelial_column SET present = 0 WHERE tbl = ?1");
-  gone.bind(1, t.id).run();
-  for (auto& c : t.columns) {
-    Statement s(db, "SELECT id FROM mycelial_column WHERE tbl = ?1 AND name = ?2");
-    if (s.bind(1, t.id).bind_text(2, c.name).step()) {
-      c.id = static_cast<std::uint32_t>(s.number(0));
-    } else {
-      c.id = static_cast<std::uint32_t>(db.integer(
-          fmt::format("SELECT ifnull(max(id) + 1, 0) FROM mycelial_column WHERE tbl = {}", t.id)));
-    }
-    s.reset();
-    Statement put(db, "INSERT OR REPLACE INTO mycelial_column VALUES(?1, ?2, ?3, 1)");
-    put.bind(1, t.id).bind(2, c.id).bind_text(3, c.name).run();
-  }
-}
-
 void widen_journal(Connection& db, std::size_t key_columns) {
   const auto has = static_cast<std::size_t>(db.integer(
       "SELECT count(*) FROM pragma_table_info('mycelial_journal') WHERE name LIKE 'k%'"));
@@ -91,17 +63,16 @@ bool ColumnMask::any() const {
 void create_capture_tables(Connection& db) {
   db.exec(R"sql(
 CREATE TABLE IF NOT EXISTS mycelial_journal(jn INTEGER PRIMARY KEY, what, row, mask, day, rnd);
-CREATE TABLE IF NOT EXISTS mycelial_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE,
-                                          tracked INTEGER, armed TEXT);
-CREATE TABLE IF NOT EXISTS mycelial_column(tbl INTEGER, id INTEGER, name TEXT, present INTEGER,
-                                           PRIMARY KEY(tbl, id)) WITHOUT ROWID;
 )sql");
+  create_name_tables(db);
 }
 
-TableInfo arm(Connection& db, const std::string& name) {
-  auto t = read_table(db, name);
+Armed arm(Connection& db, const std::string& name) {
+  Armed out;
+  auto& t = out.table;
+  t = read_table(db, name);
   t.id = table_number(db, t.name);
-  number_columns(db, t);
+  out.columns = number_columns(db, t, !trigger_names(db, t.id).empty());
   widen_journal(db, t.key.size());
   drop_triggers(db, t.id);
   for (const auto& [trigger, sql] : capture_triggers(t)) db.exec(sql);
@@ -110,10 +81,10 @@ TableInfo arm(Connection& db, const std::string& name) {
     db.exec(fmt::format("CREATE INDEX mycelial_keep_{} ON {}({}) WHERE 0", t.id, quote_name(t.name),
                         quote_name(t.columns[0].name)));
   }
-  Statement s(db, "UPDATE mycelial_table SET armed = ?2 WHERE id = ?1");
+  Statement s(db, "UPDATE mycelial_table SET armed = ?2, tracked = 1 WHERE id = ?1");
   const auto sign = signature(t);
   s.bind(1, t.id).bind_text(2, sign).run();
-  return t;
+  return out;
 }
 
 void disarm(Connection& db, const std::string& name) {
@@ -127,9 +98,8 @@ void disarm(Connection& db, const std::string& name) {
 }
 
 void drop_capture_tables(Connection& db) {
-  db.exec(
-      "DROP TABLE IF EXISTS mycelial_journal; DROP TABLE IF EXISTS mycelial_table; "
-      "DROP TABLE IF EXISTS mycelial_column");
+  db.exec("DROP TABLE IF EXISTS mycelial_journal");
+  drop_name_tables(db);
 }
 
 std::vector<TableInfo> tracked_tables(Connection& db) {

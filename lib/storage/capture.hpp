@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/table_info.hpp"
+#include "storage/names.hpp"
 
 namespace mycelial::storage {
 
@@ -57,7 +57,11 @@ void create_capture_tables(Connection& db);
 /// Puts a table under capture: gives it an id, its columns stable ids, creates the triggers (and,
 /// for a keyless table without index, the empty partial index that keeps VACUUM from renumbering
 /// rowids). Idempotent; refreshes triggers whose columns are out of date. Inside a transaction.
-TableInfo arm(Connection& db, const std::string& name);
+struct Armed {
+  TableInfo table;
+  Numbering columns;
+};
+Armed arm(Connection& db, const std::string& name);
 /// Removes triggers and index; the table's ids stay until drop_capture_tables.
 void disarm(Connection& db, const std::string& name);
 /// Removes everything that create_capture_tables and arm made.

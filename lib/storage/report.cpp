@@ -32,6 +32,12 @@ struct Sum {
   }
 };
 
+/// Of names, as SQLite compares them.
+std::string lower(std::string name) {
+  for (auto& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return name;
+}
+
 void put_exact(Bytes& out, const core::Value& v) {
   out.push_back(static_cast<char>(v.type));
   if (v.type == core::Value::Type::integer || v.type == core::Value::Type::real) {
@@ -95,7 +101,9 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
         if (cell.column == last) continue;
         last = cell.column;
         const auto* best = core::winner(row, cell.column, meta_.ranks());
-        Statement name(db_, "SELECT name FROM mycelial_column WHERE tbl = ?1 AND id = ?2");
+        Statement name(db_,
+                       "SELECT name FROM mycelial_column WHERE tbl = ?1 AND id = ?2 ORDER BY place "
+                       "DESC");
         if (name.bind(1, id).bind(2, cell.column).step()) {
           c.value += fmt::format("{}{} = {}", c.value.empty() ? "" : ", ", name.text(0),
                                  to_literal(best->value));
@@ -126,10 +134,10 @@ Result<std::string> StoreImpl::digest() {
   Bytes all;
   const Status status = read_only([&] {
     std::map<std::string, const TableInfo*> by_name;
-    for (const auto& [id, io] : tables_) by_name[io->info().name] = &io->info();
+    for (const auto& [id, io] : tables_) by_name[lower(io->info().name)] = &io->info();
     for (const auto& [name, info] : by_name) {
       std::vector<std::string> columns;
-      for (const auto& c : info->columns) columns.push_back(c.name);
+      for (const auto& c : info->columns) columns.push_back(lower(c.name));
       std::sort(columns.begin(), columns.end());
       std::string list;
       for (const auto& c : columns) list += (list.empty() ? "" : ", ") + quote_name(c);
@@ -179,7 +187,7 @@ Result<std::vector<std::string>> StoreImpl::check() {
           ++booked;
           lost += io->read({e.rowid, {}}) ? 0 : 1;
           io->release();
-          unpack_row(e.state, io->column_ids(), row);
+          unpack_row(e.state, io->columns(), row);
           return true;
         });
       } else {

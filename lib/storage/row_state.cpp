@@ -109,11 +109,26 @@ std::uint32_t default_write(const core::Row& row) {
   return static_cast<std::uint32_t>(std::max_element(count.begin(), count.end()) - count.begin());
 }
 
+/// Names the columns that nobody has written to, with one write too many.
+void put_unwritten(const core::Row& row, const ColumnSet& columns, Bytes& out) {
+  const auto put_from = [&](const std::vector<std::uint32_t>& ids) {
+    auto cell = row.cells.begin();
+    for (const auto id : ids) {
+      while (cell != row.cells.end() && cell->column < id) ++cell;
+      if (cell != row.cells.end() && cell->column == id) continue;
+      put_varint(out, id);
+      put_varint(out, row.writes.size());
+    }
+  };
+  put_from(columns.gaps);
+  if (!row.cells.empty()) put_from(columns.ids);  // else one write covers them all
+}
+
 enum WriteFlags : std::uint8_t { kStampIsCarrier = 1, kTargetsAreBirths = 2 };
 
 }  // namespace
 
-void pack_row(const core::Row& row, RowState& out) {
+void pack_row(const core::Row& row, const ColumnSet& columns, RowState& out) {
   Packer packer(out);
   packer.marks(row.births);
   packer.marks(row.dead);
@@ -133,6 +148,8 @@ void pack_row(const core::Row& row, RowState& out) {
   if (row.writes.empty()) return;
   const std::uint32_t common = default_write(row);
   put_varint(out.shape, common);
+  put_varint(out.shape, columns.end());
+  put_unwritten(row, columns, out.shape);
   for (std::size_t i = 0; i < row.cells.size(); ++i) {
     const auto& c = row.cells[i];
     const bool alone = (i == 0 || row.cells[i - 1].column != c.column) &&
@@ -144,43 +161,7 @@ void pack_row(const core::Row& row, RowState& out) {
   }
 }
 
-namespace {
-
-bool is_plain(const core::Row& row) {
-  if (row.writes.size() != 1 || !row.killers.empty()) return false;
-  const auto& w = row.writes[0];
-  if (w.stamp.origin != w.carrier.origin || w.stamp.seq != w.carrier.seq) return false;
-  if (w.targets != row.births) return false;
-  for (std::size_t i = 0; i < row.cells.size(); ++i) {
-    if (row.cells[i].value.type != Type::in_table) return false;
-    if (i > 0 && row.cells[i - 1].column == row.cells[i].column) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-bool RowPacker::is_like_last(const core::Row& row) const {
-  return row.births == births_ && row.dead == dead_ && row.writes[0].carrier == carrier_;
-}
-
-const RowState& RowPacker::pack(const core::Row& row) {
-  const bool plain = is_plain(row);
-  if (plain && plain_ && is_like_last(row)) {
-    state_.numbers.back() = row.writes[0].stamp.time;
-    return state_;
-  }
-  pack_row(row, state_);
-  plain_ = plain;
-  if (plain) {
-    births_ = row.births;
-    dead_ = row.dead;
-    carrier_ = row.writes[0].carrier;
-  }
-  return state_;
-}
-
-void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, core::Row& row) {
+void unpack_row(const RowState& state, const ColumnSet& columns, core::Row& row) {
   Unpacker unpacker(state);
   auto& in = unpacker.in;
   unpacker.marks(row.births);
@@ -206,19 +187,22 @@ void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, c
   if (!unpacker.ok()) throw damaged();
   if (row.writes.empty()) return;
   const auto common = in.varint();
+  const auto end = in.varint();
   while (in.ok() && !in.at_end()) {  // cells that the shape names
     core::Cell c;
     c.column = static_cast<std::uint32_t>(in.varint());
     c.write = static_cast<std::uint32_t>(in.varint());
-    c.value = get_value(in);
+    if (c.write != row.writes.size()) c.value = get_value(in);
     row.cells.push_back(c);
   }
-  const auto bad = [&](const core::Cell& c) { return c.write >= row.writes.size(); };
+  const auto unwritten = [&](const core::Cell& c) { return c.write == row.writes.size(); };
+  const auto bad = [&](const core::Cell& c) { return c.write > row.writes.size(); };
   if (!in.ok() || common >= row.writes.size() || std::ranges::any_of(row.cells, bad)) {
     throw damaged();
   }
   const std::size_t named = row.cells.size();
-  for (const std::uint32_t column : columns) {
+  for (const std::uint32_t column : columns.ids) {
+    if (column >= end) break;
     const auto names = std::span(row.cells).first(named);
     const bool is_named =
         std::ranges::any_of(names, [&](const core::Cell& c) { return c.column == column; });
@@ -226,6 +210,7 @@ void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, c
       row.cells.push_back({column, static_cast<std::uint32_t>(common), core::Value::in_table()});
     }
   }
+  std::erase_if(row.cells, unwritten);
   const auto less = [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; };
   if (!std::ranges::is_sorted(row.cells, less)) std::ranges::stable_sort(row.cells, less);
 }

@@ -20,30 +20,20 @@ struct RowState {
                 ///< times of its writes. Rows of one shape have equally many.
 };
 
-/// `row.cells` covers every column; cells whose value is Value::in_table take almost no room.
-/// Writes into `out`, whose memory is used again; cells may be left out altogether when all of them
-/// are in the table and of one write.
-void pack_row(const core::Row& row, RowState& out);
-
-/// Packs rows one after the other; those that differ from the row before in a time only cost
-/// little.
-class RowPacker {
- public:
-  /// Valid until the next call.
-  const RowState& pack(const core::Row& row);
-
- private:
-  bool is_like_last(const core::Row& row) const;
-
-  RowState state_;
-  core::Marks births_, dead_;  // of the row before
-  core::Mark carrier_;
-  bool plain_ = false;  // it was: one write, made at its birth, of everything that its table shows
+/// Stable ids of the columns that the table shows; none for a row that no table shows.
+struct ColumnSet {
+  std::vector<std::uint32_t> ids;   ///< Sorted.
+  std::vector<std::uint32_t> gaps;  ///< Numbers below the last id that are not in `ids`.
+  std::uint32_t end() const { return ids.empty() ? 0 : ids.back() + 1; }
 };
 
-/// The inverse of packing, into `row`, whose memory is used again. `columns`: stable ids of the
-/// columns that the table has; those the shape does not name get the shape's default write. Values
-/// view `state.shape`. Throws StorageError (corrupt).
-void unpack_row(const RowState& state, std::span<const std::uint32_t> columns, core::Row& row);
+/// Cells whose value is Value::in_table take almost no room. A column without a cell is one that
+/// nobody has written to; columns that the table gets later are such columns, too. Writes into
+/// `out`, whose memory is used again; cells may be left out altogether when all columns are in the
+/// table and of one write.
+void pack_row(const core::Row& row, const ColumnSet& columns, RowState& out);
+/// The inverse, into `row`, whose memory is used again. `columns`: as the table is now. Values view
+/// `state.shape`. Throws StorageError (corrupt).
+void unpack_row(const RowState& state, const ColumnSet& columns, core::Row& row);
 
 }  // namespace mycelial::storage

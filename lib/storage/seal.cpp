@@ -57,6 +57,16 @@ struct Sealer::Gathered {
   Touched* what;
 };
 
+namespace {
+
+/// The value of an SQL expression.
+std::string literal_of(Connection& db, std::string_view expression) {
+  Statement s(db, "SELECT " + std::string(expression));
+  return to_literal(s.step() ? s.value(0) : core::Value::null());
+}
+
+}  // namespace
+
 Sealer::Sealer(StoreImpl& store) : s_(store), clock_(store.meta_.clock), now_(store.now_ms()) {}
 Sealer::~Sealer() = default;
 
@@ -155,6 +165,7 @@ void Sealer::replay(const JournalEntry& e) {
       row.upsert |= slot.in_the_way;
       slot.in_the_way = false;
       row.wrote(e.mask, io->column_ids(), time);
+      if (!s_.unwatched_.empty()) row.wrote(s_.unwatched_[e.table], io->column_ids(), time);
       break;
     }
     case Op::remove:
@@ -254,11 +265,31 @@ void Sealer::describe(const Gathered& g, std::span<const core::Value> values, bo
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto it = std::find_if(g.what->columns.begin(), g.what->columns.end(),
                                  [&](const auto& c) { return c.first == ids[i]; });
-    const bool changed = it != g.what->columns.end();
-    if (!changed && !w.fresh && !w.upsert) continue;
+    const bool unwatched = is_unwatched(*g.io, ids[i]);
+    const bool changed =
+        it != g.what->columns.end() && !(unwatched && is_default(*g.io, i, values[i]));
+    if (!changed && !w.fresh && (!w.upsert || unwatched)) continue;
     const core::Hlc time = changed ? it->second : w.fresh ? w.time : 0;
     w.written.push_back({ids[i], time, values[i]});
   }
+}
+
+/// True while capture cannot tell who wrote the column: it came since the triggers were made.
+bool Sealer::is_unwatched(const TableIo& io, std::uint32_t column) const {
+  const auto it = s_.unwatched_.find(io.info().id);
+  return it != s_.unwatched_.end() && it->second.test(column);
+}
+
+/// True for a value that a column shows by itself: nobody wrote it.
+bool Sealer::is_default(const TableIo& io, std::size_t position, const core::Value& value) {
+  auto& known = defaults_[{io.info().id, position}];
+  if (!known) {
+    Statement text(s_.db_, "SELECT dflt_value FROM pragma_table_xinfo(?1) WHERE name = ?2");
+    text.bind_text(1, io.info().name).bind_text(2, io.info().columns[position].name);
+    known = text.step() && !text.is_null(0) ? literal_of(s_.db_, text.text(0))
+                                            : to_literal(core::Value::null());
+  }
+  return to_literal(value) == *known;
 }
 
 void Sealer::find_before(const Gathered& g) {
@@ -318,8 +349,10 @@ void Sealer::list_replaced(const Gathered& g, std::span<const core::Value> value
 void Sealer::keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown) {
   const auto table = g.io->info().id;
   for (std::size_t i = 0; shown && i < merged.cells.size(); ++i) {
+    // A column that is new here may have a value that the table does not show yet: it stays.
     auto& cell = merged.cells[i];
-    if (g.io->position_of(cell.column) && core::is_winner(merged, i, s_.meta_.ranks())) {
+    if (merged.writes[cell.write].carrier == dot_ && g.io->position_of(cell.column) &&
+        core::is_winner(merged, i, s_.meta_.ranks())) {
       cell.value = core::Value::in_table();
     }
   }
@@ -327,11 +360,11 @@ void Sealer::keep(const Gathered& g, const BookRow& before, core::Row& merged, b
     s_.erase_record(table, g.what->identity);
     s_.drop_claims(table, g.what->identity);
   }
-  if (shown && g.io->has_rowid()) {
-    s_.put_segment(table, *g.what->slot, merged, g.what->identity);
+  if (shown) {
+    s_.put_shown(*g.io, *g.what->slot, g.what->identity, merged);
   } else {
-    s_.put_record(table, g.what->identity, shown ? RowStatus::shown : RowStatus::dead, merged);
-    if (!shown) s_.drop_claims(table, g.what->identity);
+    s_.put_record(table, g.what->identity, RowStatus::dead, merged);
+    s_.drop_claims(table, g.what->identity);
   }
 }
 
@@ -410,11 +443,7 @@ void Sealer::baseline_row(TableIo& io, std::int64_t rowid, const core::Identity&
   }
   if (before.place == BookRow::Place::record) s_.erase_record(table, identity);
   for (auto& cell : merged.cells) cell.value = core::Value::in_table();
-  if (io.has_rowid()) {
-    s_.put_segment(table, rowid, merged, identity);
-  } else {
-    s_.put_record(table, identity, RowStatus::shown, merged);
-  }
+  s_.put_shown(io, rowid, identity, merged);
 }
 
 void Sealer::finish_baseline() {

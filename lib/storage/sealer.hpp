@@ -42,6 +42,8 @@ class Sealer {
   void gather(Table& t);
   void describe(const Gathered& g, std::span<const core::Value> values, bool alive_before);
   void find_before(const Gathered& g);
+  bool is_unwatched(const TableIo& io, std::uint32_t column) const;
+  bool is_default(const TableIo& io, std::size_t position, const core::Value& value);
   void seal_row(const Gathered& g);
   void list_replaced(const Gathered& g, std::span<const core::Value> values);
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
@@ -60,6 +62,8 @@ class Sealer {
   std::set<std::uint32_t> touched_tables_;
   std::set<Hash> schemas_;
   codec::BodyWriter writer_;
+  /// (table, position) -> the column's default value, as a literal.
+  std::map<std::pair<std::uint32_t, std::size_t>, std::optional<std::string>> defaults_;
   const TableIo* last_emitted_ = nullptr;
   // Of the row at hand; memory used again.
   RowEntry entry_;

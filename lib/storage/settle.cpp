@@ -153,11 +153,7 @@ void StoreImpl::book_shown(TableIo& io, Rival& r, std::int64_t rowid) {
       cell.value = core::Value::in_table();
     }
   }
-  if (io.has_rowid()) {
-    put_segment(table_number, rowid, r.row, r.identity);
-  } else {
-    put_record(table_number, r.identity, RowStatus::shown, r.row);
-  }
+  put_shown(io, rowid, r.identity, r.row);
 }
 
 /// Shows a row if its table takes it, else keeps it hidden.

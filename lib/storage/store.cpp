@@ -73,6 +73,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       Meta::create(db_);
       refresh(true);
       check_identity();
+      finish_rearming();
       work();
       segments_->flush();
       if (sealed_now_) renew_nonce(nonce_);
@@ -85,6 +86,8 @@ Status StoreImpl::write(const std::function<void()>& work) {
     } catch (...) {
       sealed_now_ = false;
       nonce_before_.clear();
+      rearmed_.clear();
+      unwatched_.clear();
       cache_version_ = -1;
       schema_version_ = -1;
       tail_bytes_.reset();

@@ -4,6 +4,7 @@
 //   seal.cpp   journal -> change set              apply.cpp   unit -> rows
 //   settle.cpp UNIQUE: who is shown               tail.cpp    sets kept, cuts made for peers
 //   report.cpp status, conflicts, digest, check   book.cpp    where a row's bookkeeping is
+//   schema_change.cpp  ALTER TABLE by anybody
 #pragma once
 
 #include <functional>
@@ -104,19 +105,19 @@ class StoreImpl final : public Store {
   void renew_nonce(const Bytes& current);
   std::uint64_t now_ms() { return options_.clock->wall_ms(); }
 
+  // schema_change.cpp
+  void load_tables();
+  TableIo* table(std::uint32_t id);
+  void rearm_if_schema_changed(bool may_write);
+  void finish_rearming();
+
   // track.cpp
   void enable_wal();
-  void load_tables();
-  void rearm_if_schema_changed(bool may_write);
   void track_one(const std::string& name);
   void add_baseline(TableIo& io);
   void reveal_parked(TableIo& io);
-  void reveal_columns(TableIo& io);
   void untrack_one(std::string name);
-  TableIo* table(std::uint32_t id);
   TableIo* tracked_here(const std::string& name);
-  std::uint32_t table_id(const std::string& name);  ///< Allocates one for a table unknown here.
-  std::uint32_t column_id(std::uint32_t table, const std::string& name);
 
   // seal.cpp
   std::optional<core::UnitRef> seal_journal();
@@ -131,10 +132,10 @@ class StoreImpl final : public Store {
   core::Identity wire_identity(const LocalIdentity& id) const;
   core::Row unpack(const BookRow& row, TableIo* io);
   void unpack(const BookRow& row, TableIo* io, core::Row& out);
-  void put_segment(std::uint32_t table, std::int64_t rowid, const core::Row& row,
-                   ByteView identity);
+  void put_shown(const TableIo& io, std::int64_t rowid, ByteView identity, const core::Row& row);
   void put_record(std::uint32_t table, ByteView identity, RowStatus status, const core::Row& row,
                   ByteView blocker = {});
+  void write_record(std::uint32_t table, ByteView identity, RowStatus status, ByteView blocker);
   void erase_record(std::uint32_t table, ByteView identity);
   bool has_hidden(std::uint32_t table);
   bool has_records(std::uint32_t table);  ///< In mycelial_row.
@@ -193,13 +194,15 @@ class StoreImpl final : public Store {
   std::map<Hash, core::Schema> schemas_;
   std::map<std::uint32_t, bool> hidden_known_, records_known_;  // caches of has_...
   RowEntry entry_;                                              // memory used again
-  RowPacker packer_;                                            // the same
+  RowState state_;                                              // the same
   Bytes record_;                                                // the same
   std::optional<std::uint64_t> tail_bytes_;                     // of sets kept, up to...
   std::uint64_t tail_newest_ = 0;                               // ...the set of this order
   std::map<Hash, core::UnitRef> cuts_;                          // made for peers, in this run
   Bytes nonce_, nonce_before_;  // the second one until the first is committed
   std::int64_t schema_version_ = -1;
+  std::map<std::uint32_t, ColumnMoves> rearmed_;   // in this transaction
+  std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
   bool sealed_now_ = false;  // this transaction gave a number away

@@ -7,6 +7,8 @@
 #include <cctype>
 #include <optional>
 
+#include "storage/names.hpp"
+
 namespace mycelial::storage {
 namespace {
 
@@ -114,12 +116,7 @@ void read_ids(Connection& db, TableInfo& t) {
   Statement table(db, "SELECT id FROM mycelial_table WHERE name = ?1 AND tracked");
   if (!table.bind_text(1, t.name).step()) return;
   t.id = static_cast<std::uint32_t>(table.number(0));
-  Statement s(db, "SELECT id, name FROM mycelial_column WHERE tbl = ?1");
-  s.bind(1, t.id);
-  while (s.step()) {
-    const auto p = position(t, s.text(1));
-    if (p < t.columns.size()) t.columns[p].id = static_cast<std::uint32_t>(s.number(0));
-  }
+  read_numbers(db, t);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "storage/app_triggers.hpp"
 #include "storage/identity.hpp"
+#include "storage/row_state.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/table_info.hpp"
 
@@ -31,6 +32,8 @@ class TableIo {
   const Hash& schema_hash() const { return hash_; }
   /// Stable ids of the columns, by position.
   const std::vector<std::uint32_t>& column_ids() const { return ids_; }
+  /// The same, as bookkeeping needs them.
+  const ColumnSet& columns() const { return columns_; }
   std::optional<std::uint32_t> position_of(std::uint32_t column_id) const {
     if (column_id >= positions_.size() || positions_[column_id] == kNowhere) return std::nullopt;
     return positions_[column_id];
@@ -85,6 +88,7 @@ class TableIo {
   core::Schema schema_;
   Hash hash_;
   std::vector<std::uint32_t> ids_;
+  ColumnSet columns_;
   std::vector<std::uint32_t> unique_;     // stable ids of the columns under UNIQUE, sorted
   std::vector<std::uint32_t> positions_;  // by stable id; kNowhere where this table lacks it
   std::string rowid_name_;

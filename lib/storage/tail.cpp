@@ -155,17 +155,17 @@ bool is_news(const core::Row& row, const std::vector<std::uint64_t>& peer) {
                      [&](const core::Write& w) { return lacks(w.carrier); });
 }
 
+constexpr std::uint32_t kNowhere = ~0u;
+
 /// The schema of a table's rows in a cut: every column that anybody has, by stable id.
 core::Schema cut_schema(Connection& db, std::uint32_t id, std::vector<std::uint32_t>& places) {
   core::Schema schema;
   Statement table(db, "SELECT name FROM mycelial_table WHERE id = ?1");
   if (table.bind(1, id).step()) schema.table = table.text(0);
-  Statement s(db, "SELECT id, name FROM mycelial_column WHERE tbl = ?1 ORDER BY id");
-  s.bind(1, id);
-  while (s.step()) {
-    places.resize(s.number(0) + 1);
-    places[s.number(0)] = static_cast<std::uint32_t>(schema.columns.size());
-    schema.columns.emplace_back(s.text(1));
+  for (auto& [column, name] : column_names(db, id)) {
+    places.resize(column + 1, kNowhere);
+    places[column] = static_cast<std::uint32_t>(schema.columns.size());
+    schema.columns.push_back(std::move(name));
   }
   return schema;
 }
@@ -177,7 +177,7 @@ class CutBody {
 
   void add_schema(const core::Schema& schema) { writer_.add_schema(schema); }
 
-  /// A row whose cells have values, by stable column ids.
+  /// A row, by stable column ids. Cells without value are of columns that were dropped here.
   void add(std::uint32_t table, const core::Identity& identity, core::Row row) {
     auto it = schemas_.find(table);
     if (it == schemas_.end()) {
@@ -187,7 +187,11 @@ class CutBody {
       it = schemas_.emplace(table, std::pair(std::move(schema), std::move(places))).first;
     }
     const auto& [schema, places] = it->second;
-    for (auto& c : row.cells) c.column = places.at(c.column);
+    std::erase_if(row.cells, [&](const core::Cell& c) {
+      return c.column >= places.size() || places[c.column] == kNowhere ||
+             c.value.type == core::Value::Type::in_table;
+    });
+    for (auto& c : row.cells) c.column = places[c.column];
     writer_.add_row(schema, schema.hash(), {identity, std::move(row)},
                     [this](core::Origin o) -> const core::Stream& { return meta_.stream_of(o); });
   }
@@ -207,7 +211,7 @@ std::optional<core::Identity> fill(TableIo& io, const RowRef& at, core::Row& row
   if (!values) return std::nullopt;
   for (auto& c : row.cells) {
     const auto p = io.position_of(c.column);
-    if (c.value.type == core::Value::Type::in_table) c.value = p ? (*values)[*p] : core::Value();
+    if (p && c.value.type == core::Value::Type::in_table) c.value = (*values)[*p];
   }
   return io.key_of(*values).value_or(core::Identity());
 }
@@ -246,7 +250,7 @@ Bytes StoreImpl::cut_body(const core::Header& header) {
     TableIo& io = *owner;
     segments_->for_each(id, [&, table = id](const RowEntry& e) {
       core::Row row;
-      unpack_row(e.state, io.column_ids(), row);
+      unpack_row(e.state, io.columns(), row);
       if (!is_news(row, peer)) return true;
       const auto key = fill(io, {e.rowid, {}}, row);
       if (key) body.add(table, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));

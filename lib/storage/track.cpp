@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tracking: arming capture, the baseline, parked rows, and schemas that change under us.
+// Tracking: arming capture, the baseline, parked rows.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,76 +9,6 @@
 #include "storage/triggers.hpp"
 
 namespace mycelial::storage {
-
-using Type = core::Value::Type;
-
-TableIo* StoreImpl::table(std::uint32_t id) {
-  const auto it = tables_.find(id);
-  return it == tables_.end() ? nullptr : it->second.get();
-}
-
-void StoreImpl::load_tables() {
-  tables_.clear();
-  std::vector<std::string> names;
-  for (auto& info : tracked_tables(db_)) {
-    const auto id = info.id;
-    names.push_back(info.name);
-    tables_[id] = std::make_unique<TableIo>(db_, app_triggers_, std::move(info));
-  }
-  app_triggers_.refresh(names);
-}
-
-/// ALTER TABLE by anybody is noticed here: triggers are made to fit, columns that peers sent and
-/// this table lacked until now are filled in.
-void StoreImpl::rearm_if_schema_changed(bool may_write) {
-  const auto version = db_.integer("PRAGMA schema_version");
-  if (version == schema_version_) return;
-  load_tables();
-  std::vector<std::string> stale;
-  for (const auto& [id, io] : tables_) {
-    if (needs_arming(db_, io->info())) stale.push_back(io->info().name);
-  }
-  if (!may_write || stale.empty()) {
-    if (stale.empty()) schema_version_ = version;
-    return;
-  }
-  for (const auto& name : stale) {
-    if (refusal(db_, name).empty()) {
-      arm(db_, name);
-    } else {
-      notes_.insert(name + " is no longer tracked: " + refusal(db_, name));
-      disarm(db_, name);
-    }
-  }
-  load_tables();
-  schema_version_ = db_.integer("PRAGMA schema_version");
-  for (const auto& [id, io] : tables_) {
-    if (std::find(stale.begin(), stale.end(), io->info().name) != stale.end()) reveal_columns(*io);
-  }
-}
-
-std::uint32_t StoreImpl::table_id(const std::string& name) {
-  Statement s(db_, "SELECT id FROM mycelial_table WHERE name = ?1");
-  if (s.bind_text(1, name).step()) return static_cast<std::uint32_t>(s.number(0));
-  s.reset();
-  Statement add(db_, "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 0, '')");
-  add.bind_text(1, name).run();
-  return static_cast<std::uint32_t>(db_.last_rowid());
-}
-
-std::uint32_t StoreImpl::column_id(std::uint32_t table, const std::string& name) {
-  Statement s(db_, "SELECT id FROM mycelial_column WHERE tbl = ?1 AND name = ?2");
-  if (s.bind(1, table).bind_text(2, name).step()) return static_cast<std::uint32_t>(s.number(0));
-  s.reset();
-  Statement add(db_,
-                "INSERT INTO mycelial_column SELECT ?1, ifnull(max(id) + 1, 0), ?2, 0 FROM "
-                "mycelial_column WHERE tbl = ?1 RETURNING id");
-  add.bind(1, table).bind_text(2, name);
-  add.step();
-  const auto id = static_cast<std::uint32_t>(add.number(0));
-  add.run();
-  return id;
-}
 
 Status StoreImpl::track(const std::string& name) {
   const std::string why = [&] {
@@ -143,7 +73,7 @@ TableIo* StoreImpl::tracked_here(const std::string& name) {
 void StoreImpl::track_one(const std::string& name) {
   if (tracked_here(name)) return;
   seal_journal();
-  const auto id = arm(db_, name).id;
+  const auto id = arm(db_, name).table.id;
   load_tables();
   schema_version_ = db_.integer("PRAGMA schema_version");
   TableIo& io = *table(id);
@@ -198,46 +128,6 @@ void StoreImpl::reveal_parked(TableIo& io) {
   if (!parked.empty()) settle(io.info().id, parked);
 }
 
-/// Columns that peers had and this table lacked: their values were kept with the rows.
-void StoreImpl::reveal_columns(TableIo& io) {
-  const auto id = io.info().id;
-  std::vector<RowEntry> entries;
-  segments_->for_each(id, [&](const RowEntry& e) {
-    core::Row row;
-    unpack_row(e.state, io.column_ids(), row);
-    const bool has = std::any_of(row.cells.begin(), row.cells.end(), [&](const core::Cell& c) {
-      return c.value.type != Type::in_table && io.position_of(c.column) &&
-             core::winner(row, c.column, meta_.ranks()) == &c;
-    });
-    if (has) entries.push_back(e);
-    return true;
-  });
-  for (const auto& e : entries) {
-    core::Row row;
-    unpack_row(e.state, io.column_ids(), row);
-    std::vector<core::Value> values(io.column_ids().size());
-    std::vector<std::uint32_t> positions;
-    for (auto& c : row.cells) {
-      const auto p = io.position_of(c.column);
-      if (!p || c.value.type == Type::in_table) continue;
-      if (core::winner(row, c.column, meta_.ranks()) != &c) continue;
-      values[*p] = c.value;
-      positions.push_back(*p);
-    }
-    if (io.update({e.rowid, {}}, positions, values) != SQLITE_OK) continue;  // stays parked
-    for (auto& c : row.cells) {
-      const auto p = io.position_of(c.column);
-      if (p && std::find(positions.begin(), positions.end(), *p) != positions.end() &&
-          core::winner(row, c.column, meta_.ranks()) == &c) {
-        c.value = core::Value::in_table();
-      }
-    }
-    RowState state;
-    pack_row(row, state);
-    segments_->put(id, e.rowid, state, e.hidden);
-  }
-}
-
 Status StoreImpl::untrack(const std::string& name) {
   const Status unknown(Errc::not_found, fmt::format("{} is not tracked in {}", name, path_));
   bool any = false;
@@ -254,7 +144,7 @@ Status StoreImpl::untrack(const std::string& name) {
 }
 
 void StoreImpl::untrack_one(std::string name) {
-  const auto id = table_id(name);
+  const auto id = table_number(db_, name);
   tables_.erase(id);
   disarm(db_, name);
   segments_->drop_table(id);

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// ALTER TABLE and the like, by anybody: noticed by PRAGMA schema_version. Triggers are made to fit;
+// what capture could not see meanwhile is sealed; what peers sent for columns that were missing
+// appears.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/applier.hpp"
+#include "storage/store_impl.hpp"
+
+namespace mycelial::storage {
+
+using Type = core::Value::Type;
+
+TableIo* StoreImpl::table(std::uint32_t id) {
+  const auto it = tables_.find(id);
+  return it == tables_.end() ? nullptr : it->second.get();
+}
+
+void StoreImpl::load_tables() {
+  tables_.clear();
+  std::vector<std::string> names;
+  for (auto& info : tracked_tables(db_)) {
+    const auto id = info.id;
+    names.push_back(info.name);
+    tables_[id] = std::make_unique<TableIo>(db_, app_triggers_, std::move(info));
+  }
+  app_triggers_.refresh(names);
+}
+
+void StoreImpl::rearm_if_schema_changed(bool may_write) {
+  const auto version = db_.integer("PRAGMA schema_version");
+  if (version == schema_version_) return;
+  load_tables();
+  std::vector<std::string> stale;
+  for (const auto& [id, io] : tables_) {
+    if (needs_arming(db_, io->info())) stale.push_back(io->info().name);
+  }
+  if (!may_write || stale.empty()) {
+    if (stale.empty()) schema_version_ = version;
+    return;
+  }
+  for (const auto& name : stale) {
+    if (const auto why = refusal(db_, name); !why.empty()) {
+      notes_.insert(name + " is no longer tracked: " + why);
+      disarm(db_, name);
+      continue;
+    }
+    const auto armed = arm(db_, name);
+    auto& moved = rearmed_[armed.table.id];
+    moved.insert(moved.end(), armed.columns.moved.begin(), armed.columns.moved.end());
+    for (const auto id : armed.columns.added) unwatched_[armed.table.id].set(id);
+  }
+  load_tables();
+  schema_version_ = db_.integer("PRAGMA schema_version");
+}
+
+/// The second half, once the identity is sure: local writes first.
+void StoreImpl::finish_rearming() {
+  if (rearmed_.empty()) return;
+  seal_journal();
+  unwatched_.clear();
+  for (const auto& [id, moved] : rearmed_) {
+    if (TableIo* io = table(id)) Applier(*this).reveal(*io, moved);
+  }
+  rearmed_.clear();
+}
+
+namespace {
+
+/// Cells of column `from` become cells of column `to`. A value that only the table held is gone.
+bool move_cells(core::Row& row, std::uint32_t from, std::uint32_t to) {
+  const bool any = std::ranges::any_of(row.cells, [&](const auto& c) { return c.column == from; });
+  if (!any) return false;
+  std::erase_if(row.cells, [&](const core::Cell& c) {
+    return c.column == from && c.value.type == Type::in_table;
+  });
+  for (auto& c : row.cells) c.column = c.column == from ? to : c.column;
+  std::ranges::stable_sort(row.cells, {}, &core::Cell::column);
+  return true;
+}
+
+}  // namespace
+
+/// What peers said of columns that this table lacked was kept with the rows. True if the row has
+/// something that the table can show now.
+bool Applier::is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row) {
+  bool out = false;
+  for (const auto& [from, to] : moved) out |= move_cells(row, from, to);
+  if (out) {
+    joiner_.join(row, {}, {}, {}, s_.meta_.ranks(), merged_);  // one column may have been two
+    std::swap(row, merged_);
+  }
+  for (std::size_t i = 0; i < row.cells.size() && !out; ++i) {
+    out = row.cells[i].value.type != Type::in_table && io.position_of(row.cells[i].column) &&
+          core::is_winner(row, i, s_.meta_.ranks());
+  }
+  return out;
+}
+
+void Applier::reveal(TableIo& io, const ColumnMoves& moved) {
+  Target t;
+  t.id = io.info().id;
+  t.io = &io;
+  std::set<core::Identity> rows, placed_anew;
+  s_.segments_->for_each(t.id, [&](const RowEntry& e) {
+    unpack_row(e.state, io.columns(), old_);
+    if (!is_hiding(io, moved, old_)) return true;
+    const auto values = io.read({e.rowid, {}});
+    if (e.hidden) {
+      rows.insert(s_.wire_identity(*e.hidden));
+    } else if (values) {
+      rows.insert(io.key_of(*values).value_or(core::Identity()));
+    }
+    io.release();
+    return true;
+  });
+  {
+    Statement list(s_.db_, "SELECT ident, status FROM mycelial_row WHERE tbl = ?1");
+    list.bind(1, t.id);
+    while (list.step()) {
+      const auto status = static_cast<RowStatus>(list.integer(1));
+      const bool again = status == RowStatus::hidden || status == RowStatus::broken;
+      (again ? placed_anew : rows).emplace(list.blob(0));
+    }
+  }
+  for (const auto& identity : rows) {
+    kept_.clear();
+    s_.find_row(t.id, &io, identity, before_);
+    s_.unpack(before_, &io, old_);
+    if (!is_hiding(io, moved, old_)) continue;
+    if (before_.shown()) {
+      std::swap(merged_, old_);
+      show(t, identity, before_, merged_);
+    } else {
+      s_.put_record(t.id, identity, before_.status, old_);
+    }
+  }
+  for (const auto& identity : placed_anew) {  // other indexes and constraints, other claims
+    s_.find_record(t.id, identity, before_);
+    s_.unpack(before_, nullptr, old_);
+    for (const auto& [from, to] : moved) move_cells(old_, from, to);
+    joiner_.join(old_, {}, {}, {}, s_.meta_.ranks(), merged_);
+    s_.put_hidden(io, identity, RowStatus::hidden, merged_, {});
+  }
+  contest(t, std::move(placed_anew));
+  for (const auto& [table, contested] : contested_) s_.settle(table, contested);
+}
+
+}  // namespace mycelial::storage
