@@ -93,6 +93,8 @@ class Exchange {
   void writable(LinkNumber link, TimeMs now);
   /// New sets of this site are in the depot.
   void sealed(std::span<const UnitRef> units, TimeMs now);
+  /// What could not be applied (the database was busy, say) may be applicable now.
+  void retry(TimeMs now);
   /// Does what time demands; call at next_tick() or earlier (spurious calls are harmless).
   void tick(TimeMs now);
   TimeMs next_tick() const;

@@ -69,9 +69,7 @@ void Engine::on_timer() {
 /// The session tries again when it ticks; if it did not, the staged units must not wait for ever.
 void Engine::retry_apply() {
   exchange_->tick(now());
-  if (now() < depot_.retry_at()) return;
-  const auto applied = depot_.apply_staged();
-  if (applied.ok()) exchange_->sealed({}, now());
+  if (now() >= depot_.retry_at()) exchange_->retry(now());
 }
 
 void Engine::deliver_changes() {

@@ -28,8 +28,9 @@ Meaning mean(const World& world, const std::vector<const ChangeSet*>& sets) {
   }
   Meaning out;
   for (auto& [name, all] : births) {
+    const auto& killed = kills[name];
     std::erase_if(all, [&](const Mark& birth) {
-      return std::any_of(kills[name].begin(), kills[name].end(), [&](const Mark& k) {
+      return std::any_of(killed.begin(), killed.end(), [&](const Mark& k) {
         return k.origin == birth.origin && k.seq >= birth.seq;
       });
     });
@@ -39,10 +40,11 @@ Meaning mean(const World& world, const std::vector<const ChangeSet*>& sets) {
     for (const auto& [name, piece] : s->rows) {
       const auto row = out.find(name);
       if (row == out.end()) continue;
+      const auto& living = births[name];
       for (const auto& cell : piece.cells) {
         const Write& w = piece.writes[cell.write];
         const bool lives = std::any_of(w.targets.begin(), w.targets.end(),
-                                       [&](const Mark& t) { return births[name].contains(t); });
+                                       [&](const Mark& t) { return living.contains(t); });
         const std::tuple stamp(w.stamp.time, world.streams[w.stamp.origin], w.stamp.seq);
         Version& best = row->second[cell.column];
         if (lives && (!best.there || best.stamp < stamp)) best = {stamp, cell.value.integer, true};

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of the session share. exchange.cpp: the face, links and sending; statements.cpp:
-// who holds what; transfer.cpp: units on their way; clockwork.cpp: what time demands.
+// What the parts of the session share. exchange.cpp: the face and links; speech.cpp: what is said,
+// and when the link takes it; statements.cpp: who holds what; requests.cpp: who is asked for what;
+// transfer.cpp: units on their way; clockwork.cpp: what time demands.
 #pragma once
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +16,9 @@
 
 namespace mycelial::core {
 
+constexpr TimeMs kNever = ~TimeMs{0};
+constexpr TimeMs kUnitPatience = 600'000;  // before a unit begun is given up
+
 /// One session heard on a link: what it told us. Volatile.
 struct Peer {
   Site site;
@@ -22,12 +27,19 @@ struct Peer {
   Hash have;                                             // digest of its latest statement
   std::uint64_t statement = 0;                           // number of that
   bool heard_have = false;
-  bool push = true;        // wants our own new sets as they are sealed
-  bool relay = false;      // wants everybody's
-  bool feeds_us = false;   // we asked it to push everybody's sets to us
-  bool fresh = true;       // has not been asked yet: a first request is for backlog
-  std::set<Stream> dirty;  // streams to tell it about
-  TimeMs tell_at = 0;      // when, if any
+  TimeMs heard_at = 0, asked_at = 0;
+  bool relay = false;         // wants everybody's new sets as they come, not only our own
+  std::set<Stream> pruned;    // but not of these streams
+  bool feeds_us = false;      // we asked it to push everybody's sets to us
+  bool fresh = true;          // has not been asked yet: a first request is for backlog
+  TimeMs want_at = 0;         // not asked again before
+  Hash cut;                   // made for it...
+  std::uint64_t cut_for = 0;  // ...when this was the first set that it asked for...
+  Hash cut_at;                // ...and this the digest of what we hold
+  std::set<Stream> dirty;     // streams to tell it about
+  TimeMs tell_at = kNever;
+  TimeMs told_at = 0;
+  bool ack = false;  // some of these it sent us
 };
 
 struct Job {  // bytes of a unit to send
@@ -35,74 +47,138 @@ struct Job {  // bytes of a unit to send
   std::deque<ByteRange> ranges;
 };
 
+/// What we have to say on a link. State, not a queue: the message is made when the link takes it.
+struct Speech {
+  bool digest = false;
+  bool reply = false;            // ask for the other side's statement
+  std::set<Stream> unwanted;     // streams that it shall not push to us
+  bool full = false;             // a statement of everything, by parts
+  std::optional<Stream> spoken;  // up to here
+  std::uint64_t number = 0;      // of that statement
+  std::set<Stream> about;        // a statement of these
+  std::set<Hash> stops;
+  std::optional<Message> unsent;  // made, but the link was busy
+};
+
 struct LinkState {
   LinkCaps caps;
   std::map<std::uint64_t, Peer> peers;  // by session
-  std::deque<std::pair<std::string, Message>>
-      control;  // by kind: a newer one replaces an unsent one
+  Speech speech;
   std::deque<Job> data;
+  std::set<Hash> queued;  // units in `data`
   std::uint64_t data_bytes = 0;
   bool blocked = false;
   bool data_next = false;  // control and data take turns
   TimeMs digest_at = 0, digest_every = 0;
+  int same = 0;                      // equal digests heard since our last
+  Hash said;                         // the last digest that we said, alone or in a statement
+  TimeMs have_at = kNever;           // when we state all that we hold
+  TimeMs have_said = 0;              // when we did
+  TimeMs reply_asked = 0;            // when we asked for the other side's
+  std::map<Hash, TimeMs> overheard;  // group: when somebody last sent a piece of a unit
+  struct Later {
+    TimeMs at = 0, since = 0;
+    std::uint64_t session = 0;
+    WantMessage want;
+  };
+  std::vector<Later> later;  // group: requests to others that we answer if they don't
 };
 
+/// A stream that we lack the end of, and who is asked for it.
 struct Asked {
+  enum class State : std::uint8_t { hoped_for /* it may come by itself */, due, sent };
   LinkNumber link = 0;
   std::uint64_t session = 0;
   std::uint64_t last = 0;
   TimeMs until = 0;
   std::uint32_t attempt = 0;
+  State state = State::due;
+};
+
+/// A unit begun: who sends it, and when it last did.
+struct Source {
+  LinkNumber link = 0;
+  TimeMs heard_at = 0;
 };
 
 struct Exchange::Impl {
   Impl(Depot& d, Port& p, std::uint64_t s) : depot(d), port(p), session(s) {}
 
   // exchange.cpp
-  void say(LinkNumber number, const std::string& key, decltype(Message::body) body);
-  void pump(LinkNumber number);
-  bool send_fragment(LinkNumber number, LinkState& link);
-  std::size_t fragment_bytes(const LinkCaps& caps) const;
-  TimeMs patience(const LinkCaps& caps) const;  // how long an answer may take
+  void link_down(LinkNumber number);
+  Peer* hear(LinkNumber number, LinkState& link, const Message& m);
   void give_up(LinkNumber number, const std::string& reason);
 
+  // speech.cpp
+  void pump(LinkNumber number);
+  std::optional<Message> next_message(LinkNumber number, LinkState& link);
+  std::optional<HaveMessage> next_statement(LinkState& link);
+  bool send_fragment(LinkNumber number, LinkState& link);
+  std::size_t message_room(const LinkCaps& caps) const;    // for what varies in a control message
+  std::size_t fragment_bytes(const LinkCaps& caps) const;  // of a unit in one message
+  TimeMs fragment_time(const LinkCaps& caps) const;
+  TimeMs patience(const LinkCaps& caps) const;  // how long an answer may take
+
   // statements.cpp
-  void say_have(LinkNumber number, const std::set<Stream>* only, bool reply, std::uint8_t push = 0);
-  void say_digest(LinkNumber number);
   void on_digest(LinkNumber number, Peer& peer, const DigestMessage& m);
   void on_have(LinkNumber number, Peer& peer, const HaveMessage& m);
   void on_probe(LinkNumber number, const ProbeMessage& m);
   bool compare(LinkNumber number, const Stream& stream, const Tip& tip);
-  bool lacks_nothing(const Peer& peer) const;
+  bool knows_all(const Peer& peer, const Hash& have) const;
+  bool holds_the_same(const Peer& peer) const;
+  void credit(Peer& peer, const UnitRef& unit);
+  bool is_behind(const Peer& peer) const;
+  void say_digest_soon(LinkState& link);
+  void say_have_soon(LinkState& link);
+  void announce(const std::set<Stream>& streams, LinkNumber source);
   std::uint64_t held(const Stream& stream) const;
   const Hash& digest();
 
-  // transfer.cpp
+  // requests.cpp
+  std::uint64_t next_needed(const Stream& stream) const;
   void plan(LinkNumber number, Peer& peer);
   void plan_all();
+  bool may_come_by_itself(LinkNumber number, const Stream& stream) const;
+  std::optional<WantMessage> next_want(LinkNumber number, LinkState& link);
   void on_want(LinkNumber number, Peer& peer, const WantMessage& m);
+  void overhear_want(LinkNumber number, const WantMessage& m);
+  void answer(LinkNumber number, Peer& peer, const WantMessage& m, TimeMs since);
+  void answer_by_cut(LinkNumber number, Peer& peer, const WantMessage& m);
+  void name_parts(WantMessage& m, std::size_t room) const;
+
+  // transfer.cpp
   void on_frag(LinkNumber number, Peer& peer, const FragMessage& m);
-  void on_stop(LinkNumber number, const StopMessage& m);
+  void be_patient(LinkNumber number, const Peer& peer, TimeMs for_ms);
+  void ask_for_the_rest(LinkNumber number, const FragMessage& m);
+  void on_stop(LinkNumber number, const Hash& unit);
+  bool may_begin(LinkNumber number, const UnitRef& unit);
+  void refuse_unit(LinkNumber number, const Peer& peer, const UnitRef& unit);
+  void yield_to_others(LinkState& link, const FragMessage& m);
   void enqueue(LinkNumber number, const UnitRef& unit, const std::vector<ByteRange>* ranges);
   void push(const UnitRef& unit, bool own, LinkNumber except);
   void apply(LinkNumber from);
-  void announce(const std::set<Stream>& streams);
   bool is_known(const UnitRef& unit) const;
+  void find_waiting();
+  void forget_stale_units();
 
   // clockwork.cpp
   void tick();
+  void tick_link(LinkNumber number);
   TimeMs next_tick() const;
 
   Depot& depot;
   Port& port;
   const std::uint64_t session;
-  TimeMs now = 0;
+  TimeMs now = 0, started_at = 0;
   std::uint64_t statements = 0;
   std::map<LinkNumber, LinkState> links;
   std::map<Stream, Asked> asked;
-  std::map<Hash, std::pair<LinkNumber, TimeMs>>
-      sources;  // of units begun: who sends it, since when
+  std::map<Hash, Source> sources;
+  /// Units here whole that wait for others: first and last set of each.
+  std::map<Stream, std::map<std::uint64_t, std::uint64_t>> waiting;
+  std::deque<Hash> done_cuts;
   TimeMs apply_again_at = 0;
+  TimeMs sweep_at = kNever;
   Hash digest_;
   bool digest_known = false;
 };

@@ -7,8 +7,10 @@
 namespace mycelial::core {
 namespace {
 
-constexpr std::size_t kTipBytes = 48;      // of one entry of a statement, about
-constexpr std::size_t kStreamsMax = 4096;  // per peer
+constexpr std::size_t kStreamsMax = 65536;  // named by one peer
+constexpr std::size_t kTipBytes = 40;       // of one entry of a statement, about
+constexpr TimeMs kGroupWait = 1000;         // in which one of a group speaks for the others
+constexpr TimeMs kTellEvery = 2000;
 
 }  // namespace
 
@@ -23,72 +25,104 @@ const Hash& Exchange::Impl::digest() {
   return digest_;
 }
 
-/// One entry per stream, in parts of at most one message; also hello and acknowledgement.
-void Exchange::Impl::say_have(LinkNumber number, const std::set<Stream>* only, bool reply,
-                              std::uint8_t push_wish) {
-  auto& link = links.at(number);
-  std::vector<std::pair<Stream, Tip>> tips;
-  for (const auto& entry : depot.have()) {
-    if (!only || only->contains(entry.first)) tips.emplace_back(entry);
+/// Something differs, or changed: a digest is due soon again.
+void Exchange::Impl::say_digest_soon(LinkState& link) {
+  if (link.digest_every > 1000) {
+    link.digest_every = 1000;
+    link.digest_at = std::min(link.digest_at, now + port.random() % 1000);
   }
-  const std::size_t room = fragment_bytes(link.caps) / kTipBytes;
-  const std::size_t per = std::clamp<std::size_t>(room, 1, 1024);
-  HaveMessage m;
-  m.number = ++statements;
-  m.have = digest();
-  m.reply = reply;
-  m.push = push_wish;
-  std::size_t at = 0;
-  do {
-    const auto end = std::min(at + per, tips.size());
-    m.tips.assign(tips.begin() + static_cast<std::ptrdiff_t>(at),
-                  tips.begin() + static_cast<std::ptrdiff_t>(end));
-    m.last_part = end == tips.size();
-    // A partial statement is about its streams only: it must not replace another's.
-    std::string key = only ? "have " + std::to_string(m.number) : "have";
-    say(number, key + " " + std::to_string(at), m);
-    if (!links.contains(number)) return;
-    at = end;
-  } while (at < tips.size());
 }
 
-void Exchange::Impl::say_digest(LinkNumber number) {
-  say(number, "digest", DigestMessage{digest()});
+/// States everything soon, but in at most a tenth of the link; in a group, unless somebody says the
+/// same first.
+void Exchange::Impl::say_have_soon(LinkState& link) {
+  if (link.have_at != kNever) return;
+  const std::uint64_t rate = link.caps.bytes_per_second ? link.caps.bytes_per_second : 1'000'000;
+  const TimeMs gap = 10'000 * (60 + kTipBytes * depot.have().size()) / rate *
+                     std::max<std::size_t>(1, link.peers.size());
+  const TimeMs wait = link.caps.group ? port.random() % kGroupWait : 0;
+  link.have_at = std::max(now + wait, link.have_said ? link.have_said + gap : 0);
 }
 
 void Exchange::Impl::on_digest(LinkNumber number, Peer& peer, const DigestMessage& m) {
+  auto& link = links.at(number);
   if (m.have == digest()) {
+    ++link.same;
     peer.have = m.have;
     peer.heard_have = true;
     return;
   }
-  links.at(number).digest_every = 1000;
-  say_have(number, nullptr, true);
+  say_digest_soon(link);
+  if (link.caps.group) {
+    say_have_soon(link);
+  } else if (!knows_all(peer, m.have) && now >= link.reply_asked + patience(link.caps)) {
+    link.reply_asked = now;
+    link.speech.reply = true;
+  }
+  peer.have = m.have;
+  plan(number, peer);
 }
 
-bool Exchange::Impl::lacks_nothing(const Peer& peer) const {
-  return std::all_of(peer.tips.begin(), peer.tips.end(),
-                     [&](const auto& t) { return t.second.second.seq <= held(t.first); });
+/// True if what the peer told us is all that this digest is of.
+bool Exchange::Impl::knows_all(const Peer& peer, const Hash& have) const {
+  Have told;
+  for (const auto& [stream, entry] : peer.tips) told[stream] = entry.second;
+  return have_digest(told) == have;
+}
+
+/// True if it said so, or if that follows from what it said and sent.
+bool Exchange::Impl::holds_the_same(const Peer& peer) const {
+  if (!peer.heard_have) return false;
+  const Have& have = depot.have();
+  const auto same = [](const auto& theirs, const auto& ours) {
+    return theirs.first == ours.first && theirs.second.second == ours.second;
+  };
+  return (digest_known && peer.have == digest_) ||
+         std::equal(peer.tips.begin(), peer.tips.end(), have.begin(), have.end(), same);
+}
+
+/// Who sends a set holds it.
+void Exchange::Impl::credit(Peer& peer, const UnitRef& unit) {
+  const auto known = peer.tips.find(unit.stream);
+  if (unit.kind != UnitKind::set || known == peer.tips.end()) return;
+  if (known->second.second.seq < unit.last) known->second.second = {unit.last, unit.id};
+}
+
+/// True if we hold something that the peer has not said it holds.
+bool Exchange::Impl::is_behind(const Peer& peer) const {
+  return std::any_of(depot.have().begin(), depot.have().end(), [&](const auto& h) {
+    const auto at = peer.tips.find(h.first);
+    return at == peer.tips.end() || at->second.second.seq < h.second.seq;
+  });
 }
 
 void Exchange::Impl::on_have(LinkNumber number, Peer& peer, const HaveMessage& m) {
+  auto& link = links.at(number);
+  if (m.have == digest()) {
+    ++link.same;
+    if (link.caps.group) link.have_at = kNever;  // it spoke for us
+  }
   for (const auto& [stream, tip] : m.tips) {
     if (!compare(number, stream, tip)) return;
     const auto known = peer.tips.find(stream);
     if (known == peer.tips.end() && peer.tips.size() >= kStreamsMax) {
-      return give_up(number, "the peer names more than 4096 streams");
+      return give_up(number, "the peer names more than 65536 streams");
     }
     auto& entry = peer.tips[stream];
     if (entry.first <= m.number) entry = {m.number, tip};
+    if (m.push == 1) peer.pruned.insert(stream);
+    if (m.push == 2) peer.pruned.erase(stream);
+    if (tip.seq >= held(stream) && !peer.ack) peer.dirty.erase(stream);
   }
-  if (m.push) peer.push = peer.relay = m.push == 2;
   if (m.number >= peer.statement) {
     peer.statement = m.number;
     peer.have = m.have;
     peer.heard_have |= m.last_part;
   }
-  if (m.reply) say_have(number, nullptr, false);
-  if (const auto it = links.find(number); it != links.end()) plan(number, peer);
+  if (m.reply || (link.caps.group && m.last_part && m.have != digest() && is_behind(peer))) {
+    say_have_soon(link);
+  }
+  plan(number, peer);
 }
 
 /// False if the link was given up: the stream has two histories.
@@ -104,7 +138,7 @@ bool Exchange::Impl::compare(LinkNumber number, const Stream& stream, const Tip&
     // Another copy of this file went on under our name, or we were set back.
     depot.become_new_site();
     digest_known = false;
-    announce({});
+    announce({}, 0);
   }
   if (!parted) return true;
   give_up(number,
@@ -121,18 +155,33 @@ void Exchange::Impl::on_probe(LinkNumber number, const ProbeMessage& m) {
   }
 }
 
-/// These streams moved: tell every peer soon, which is also the acknowledgement.
-void Exchange::Impl::announce(const std::set<Stream>& streams) {
+/// These streams moved. Who sent the sets is told at once, which acknowledges them; the others
+/// learn when they have probably got them anyway, so that few need to be told.
+void Exchange::Impl::announce(const std::set<Stream>& streams, LinkNumber source) {
   digest_known = false;
+  if (streams.empty()) {
+    for (auto& [number, link] : links) say_digest_soon(link);
+    return;
+  }
   for (auto& [number, link] : links) {
-    link.digest_every = 1000;
-    link.digest_at = std::min(link.digest_at, now + 1000 + port.random() % 1000);
+    if (link.caps.group) {
+      link.digest_every = std::min<TimeMs>(link.digest_every, 1000);
+      if (number != source) link.digest_at = std::min(link.digest_at, now + 1000);
+      continue;
+    }
     for (auto& [id, peer] : link.peers) {
-      peer.dirty.insert(streams.begin(), streams.end());
-      if (!peer.tell_at) {
-        const TimeMs wait = link.caps.bytes_per_second ? patience(link.caps) / 4 : 20;
-        peer.tell_at = now + (link.caps.group ? wait + port.random() % 1000 : wait);
+      for (const auto& stream : streams) {
+        const auto theirs = peer.tips.find(stream);
+        const bool known = theirs != peer.tips.end() && theirs->second.second.seq >= held(stream);
+        if (number == source || !known) peer.dirty.insert(stream);
       }
+      peer.ack |= number == source;
+      TimeMs at = now + 20 + 2 * fragment_time(link.caps);
+      if (number != source) {
+        const TimeMs every = std::max<TimeMs>(kTellEvery, 200 * links.size());
+        at = std::max(now + 300 + port.random() % 500, peer.told_at + every);
+      }
+      peer.tell_at = std::min(peer.tell_at, at);
     }
   }
 }

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is said on a link, when the link takes it: control and data take turns.
+#include <algorithm>
+
+#include "core/session/impl.hpp"
+
+namespace mycelial::core {
+namespace {
+
+constexpr std::size_t kOverhead = 96;             // bytes of a message beside what varies, at most
+constexpr std::size_t kFragmentMax = 128 * 1024;  // so that urgent things wait little
+constexpr std::size_t kControlMax = 32 * 1024;
+constexpr std::size_t kTipBytes = 48;  // of one entry of a statement, at most
+
+}  // namespace
+
+std::size_t Exchange::Impl::fragment_bytes(const LinkCaps& caps) const {
+  std::size_t bytes = std::min(kFragmentMax, caps.message_bytes_max);
+  if (caps.bytes_per_second) {
+    const auto quarter = std::max<std::uint64_t>(caps.bytes_per_second / 4, kOverhead + 64);
+    bytes = std::min<std::size_t>(bytes, quarter);
+  }
+  return bytes > kOverhead + 16 ? bytes - kOverhead : 16;
+}
+
+std::size_t Exchange::Impl::message_room(const LinkCaps& caps) const {
+  return std::min(fragment_bytes(caps), kControlMax);
+}
+
+TimeMs Exchange::Impl::fragment_time(const LinkCaps& caps) const {
+  if (!caps.bytes_per_second) return 0;
+  return 1000 * (fragment_bytes(caps) + kOverhead) / caps.bytes_per_second;
+}
+
+TimeMs Exchange::Impl::patience(const LinkCaps& caps) const {
+  return 1000 + 2 * TimeMs{caps.delay_ms} + 4 * fragment_time(caps);
+}
+
+/// Sends what the link takes.
+void Exchange::Impl::pump(LinkNumber number) {
+  for (;;) {
+    const auto it = links.find(number);
+    if (it == links.end() || it->second.blocked) return;
+    LinkState& link = it->second;
+    if (!link.data_next || link.data.empty()) {
+      auto message = std::exchange(link.speech.unsent, std::nullopt);
+      if (!message) message = next_message(number, link);
+      if (message) {
+        link.blocked = port.send(number, *message) != SendOutcome::accepted;
+        if (link.blocked) {
+          link.speech.unsent = std::move(message);
+          return;
+        }
+        link.data_next = true;
+        continue;
+      }
+      if (link.data.empty()) return;
+    }
+    if (!send_fragment(number, link)) return;
+    link.data_next = false;
+  }
+}
+
+std::optional<Message> Exchange::Impl::next_message(LinkNumber number, LinkState& link) {
+  Speech& speech = link.speech;
+  const auto message = [&](auto body) { return Message{depot.site(), session, std::move(body)}; };
+  if (!speech.stops.empty()) {
+    const StopMessage stop{*speech.stops.begin()};
+    speech.stops.erase(speech.stops.begin());
+    return message(stop);
+  }
+  if (auto have = next_statement(link)) return message(std::move(*have));
+  if (auto want = next_want(number, link)) return message(std::move(*want));
+  if (std::exchange(speech.digest, false)) {
+    link.said = digest();
+    return message(DigestMessage{digest()});
+  }
+  return std::nullopt;
+}
+
+/// A part of what there is to state, as much as fits one message; also hello and acknowledgement.
+std::optional<HaveMessage> Exchange::Impl::next_statement(LinkState& link) {
+  Speech& speech = link.speech;
+  if (!speech.full && speech.about.empty() && !speech.reply && speech.unwanted.empty()) {
+    return std::nullopt;
+  }
+  const std::size_t most = std::max<std::size_t>(1, message_room(link.caps) / kTipBytes);
+  HaveMessage m;
+  m.have = link.said = digest();
+  m.reply = std::exchange(speech.reply, false);
+  const Have& have = depot.have();
+  if (speech.full) {
+    if (!speech.spoken) speech.number = ++statements;
+    m.number = speech.number;
+    auto it = speech.spoken ? have.upper_bound(*speech.spoken) : have.begin();
+    for (; it != have.end() && m.tips.size() < most; ++it) m.tips.emplace_back(*it);
+    m.last_part = it == have.end();
+    if (m.last_part) {
+      speech.full = false;
+      speech.spoken.reset();
+      speech.about.clear();
+    } else {
+      speech.spoken = m.tips.back().first;
+    }
+    return m;
+  }
+  m.number = ++statements;
+  auto& streams = speech.unwanted.empty() ? speech.about : speech.unwanted;
+  m.push = speech.unwanted.empty() ? 0 : 1;
+  while (!streams.empty() && m.tips.size() < most) {
+    const auto it = have.find(*streams.begin());
+    m.tips.emplace_back(*streams.begin(), it == have.end() ? Tip{} : it->second);
+    streams.erase(streams.begin());
+  }
+  return m;
+}
+
+bool Exchange::Impl::send_fragment(LinkNumber number, LinkState& link) {
+  // Sets before cuts: a cut is long, and what is new may be applicable without it.
+  auto job = std::find_if(link.data.begin(), link.data.end(),
+                          [](const Job& j) { return j.unit.kind != UnitKind::cut; });
+  if (job == link.data.end()) job = link.data.begin();
+  const auto drop = [&] {
+    link.queued.erase(job->unit.id);
+    link.data.erase(job);
+  };
+  const ByteRange range = job->ranges.front();
+  const std::size_t size =
+      std::min<std::uint64_t>(fragment_bytes(link.caps), range.end - range.begin);
+  auto bytes = depot.read(job->unit, range.begin, size);
+  if (!bytes.ok() || bytes->empty()) {  // it left the tail meanwhile; the peer asks again
+    for (const auto& r : job->ranges) link.data_bytes -= r.end - r.begin;
+    drop();
+    return true;
+  }
+  const auto sent = bytes->size();
+  const bool more =
+      link.data.size() > 1 || job->ranges.size() > 1 || range.begin + sent < range.end;
+  const Message message{depot.site(), session,
+                        FragMessage{job->unit, range.begin, std::move(*bytes), more}};
+  link.blocked = port.send(number, message) != SendOutcome::accepted;
+  if (link.blocked) return false;
+  link.data_bytes -= sent;
+  job->ranges.front().begin += sent;
+  if (job->ranges.front().begin >= job->ranges.front().end) job->ranges.pop_front();
+  if (job->ranges.empty()) drop();
+  return true;
+}
+
+}  // namespace mycelial::core
