@@ -40,6 +40,7 @@ struct Sealer::Touched {
 struct Sealer::Slot {
   int occupant = -1;        // index into `touched`
   bool in_the_way = false;  // an insert found it holding what it wanted; not decided yet
+  std::uint64_t intent = 0;  // which insert: see Table::done
 };
 
 struct Sealer::Table {
@@ -49,7 +50,8 @@ struct Sealer::Table {
   std::unordered_map<core::Identity, std::int64_t> key_slots;  // WITHOUT ROWID
   std::vector<core::Identity> slot_keys;
   std::optional<std::pair<std::uint64_t, std::uint32_t>> automatic;  // number, random
-  bool buried = false;  // some row was: its identity may be back in another slot
+  std::uint64_t done = 0;  // inserts and the like so far: what is in the way is so for the next one
+  bool buried = false;     // some row was: its identity may be back in another slot
 };
 
 struct Sealer::Gathered {
@@ -128,7 +130,10 @@ void Sealer::replay(const JournalEntry& e) {
   t.io = io;
   if (e.op == Op::automatic) {
     t.automatic = {e.number, e.random};
-    if (Slot& taken = enter(t, -1); taken.occupant >= 0) taken.in_the_way = true;
+    if (Slot& taken = enter(t, -1); taken.occupant >= 0) {
+      taken.in_the_way = true;
+      taken.intent = t.done;
+    }
     return;
   }
   const std::int64_t number = slot_of(t, e);
@@ -155,14 +160,17 @@ void Sealer::replay(const JournalEntry& e) {
         }
         t.automatic.reset();
       }
-      slot = {static_cast<int>(t.touched.size()), false};
+      slot = {static_cast<int>(t.touched.size()), false, 0};
       t.touched.push_back(std::move(row));
+      ++t.done;
       break;
     }
     case Op::update: {
+      const bool intended = slot.in_the_way && slot.intent == t.done;
+      ++t.done;
       if (slot.occupant < 0) return;
       auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
-      row.upsert |= slot.in_the_way;
+      row.upsert |= intended;
       slot.in_the_way = false;
       row.wrote(e.mask, io->column_ids(), time);
       if (!s_.unwatched_.empty()) row.wrote(s_.unwatched_[e.table], io->column_ids(), time);
@@ -172,9 +180,11 @@ void Sealer::replay(const JournalEntry& e) {
       slot.in_the_way = false;
       if (slot.occupant >= 0) t.touched[static_cast<std::size_t>(slot.occupant)].last = time;
       bury(t, slot, &e, true);
+      ++t.done;
       break;
     case Op::in_the_way:
       slot.in_the_way = true;
+      slot.intent = t.done;
       if (slot.occupant >= 0) {
         auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
         row.last = std::max(row.last, time);

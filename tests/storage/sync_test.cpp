@@ -103,6 +103,16 @@ TEST_F(Sync, UpsertOutlivesADeleteThatHadNotSeenIt) {
   EXPECT_EQ(c.rows("SELECT * FROM item"), "1|x|3");
 }
 
+TEST_F(Sync, AnUpsertThatMeetsTwoRowsIsOneOfTheRowThatItUpdates) {
+  a.sql("INSERT INTO word VALUES('k', 'same', 1), ('m', 'other', 2)");
+  everybody();
+  a.sql("INSERT INTO word VALUES('k', 'other', 3) ON CONFLICT(k) DO UPDATE SET v = excluded.v");
+  a.sql("UPDATE word SET v = 4 WHERE k = 'm'");
+  b.sql("DELETE FROM word");
+  everybody();
+  EXPECT_EQ(c.rows("SELECT * FROM word"), "k|same|3");
+}
+
 TEST_F(Sync, KeyChangesSwapsAndReplace) {
   a.sql(
       "INSERT INTO person VALUES('a', 'A', 1), ('b', 'B', 2); INSERT INTO item "
