@@ -606,6 +606,13 @@ Result<core::Depot::Applied> StoreImpl::apply_staged() {
       trim_tail();
     });
     if (!again && !status.ok()) return status;
+    if (again) continue;
+    // Sets of ours that were made on the way here, when columns changed or a copy was noticed.
+    auto own = std::exchange(published_, {});
+    std::erase_if(own, [&](const core::UnitRef& ref) {
+      return std::ranges::any_of(out.units, [&](const auto& u) { return u.id == ref.id; });
+    });
+    out.units.insert(out.units.begin(), own.begin(), own.end());
   }
   for (const auto& id : done) staging_.drop(id);
   for (const auto& [ref, why] : rejected) staging_.drop(ref.id);

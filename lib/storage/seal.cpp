@@ -560,6 +560,7 @@ core::UnitRef StoreImpl::publish(codec::BodyWriter& writer) {
   auto ref = keep_set(header, view->id, bytes);
   meta_.advance(own, {header.last, view->id});
   sealed_now_ = true;
+  publishing_.push_back(ref);
   return ref;
 }
 

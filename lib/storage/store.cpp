@@ -80,11 +80,14 @@ Status StoreImpl::write(const std::function<void()>& work) {
       meta_.save_clock();
       transaction.commit();
       sealed_now_ = false;
+      published_.insert(published_.end(), publishing_.begin(), publishing_.end());
+      publishing_.clear();
       // Before anything leaves: a file that still has the old nonce is an older copy.
       if (!nonce_before_.empty()) witness_.forget_nonce(nonce_before_, nonce_);
       nonce_before_.clear();
     } catch (...) {
       sealed_now_ = false;
+      publishing_.clear();
       nonce_before_.clear();
       rearmed_.clear();
       unwatched_.clear();
@@ -201,7 +204,6 @@ Result<std::uint64_t> StoreImpl::journal_entries(std::uint64_t limit) {
 }
 
 Result<std::vector<core::UnitRef>> StoreImpl::seal() {
-  std::vector<core::UnitRef> out;
   // Another connection may have put another file's contents here: then what we hold is other, too.
   bool needed = !losers_.empty();
   Status status = read_only([&] {
@@ -209,13 +211,14 @@ Result<std::vector<core::UnitRef>> StoreImpl::seal() {
     needed = needed || is_copy() || count_journal(db_, 1) != 0;
   });
   if (!status.ok()) return status;
-  if (!needed) return out;
-  status = write([&] {
-    if (auto unit = seal_journal()) out.push_back(*unit);
-    trim_tail();
-  });
+  if (needed) {
+    status = write([&] {
+      seal_journal();
+      trim_tail();
+    });
+  }
   if (!status.ok()) return status;
-  return out;
+  return std::exchange(published_, {});
 }
 
 std::set<std::string> StoreImpl::take_notes() {

@@ -47,7 +47,8 @@ class Store : public core::Depot {
   /// Entries captured and not sealed, at most `limit` counted.
   virtual Result<std::uint64_t> journal_entries(std::uint64_t limit) = 0;
   /// Seals the whole journal into change sets (none if nothing was captured). Also resumes work
-  /// that apply left for later (re-keying of rows that lost an automatic key).
+  /// that apply left for later (re-keying of rows that lost an automatic key). Gives every set of
+  /// ours made since the last call that no apply_staged() has given.
   virtual Result<std::vector<core::UnitRef>> seal() = 0;
 
   /// Tables and rows touched by apply_staged() since the last call.

@@ -205,6 +205,8 @@ class StoreImpl final : public Store {
   std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
+  std::vector<core::UnitRef> publishing_;  // sets of ours made in this transaction
+  std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
   bool sealed_now_ = false;  // this transaction gave a number away
   std::set<RowName>
       losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
