@@ -159,13 +159,15 @@ void Client::bury(const Transaction& t) {
 }
 
 Moment Client::moment() {
-  Moment out{name_, epoch, "", {}, false};
+  Moment out{name_, epoch, "", "", {}, false};
   int code = SQLITE_OK;
   const auto& rows =
       reader_->rows("SELECT hex(site), seq FROM mycelial_stream WHERE id > 0", &code);
   for (const Row& row : rows) out.seen[row[0]] = std::stoull(row[1]);
-  const auto site = reader_->rows("SELECT hex(value) FROM mycelial_meta WHERE key = 'site'", &code);
-  if (!site.empty()) out.site = site[0][0];
+  const auto names = reader_->rows(
+      "SELECT hex(value) FROM mycelial_meta WHERE key IN ('site', 'nonce') ORDER BY key", &code);
+  if (!names.empty()) out.site = names.back()[0];
+  if (names.size() == 2) out.nonce = names.front()[0];
   // Tables are tracked all at once.
   out.captured =
       !reader_->rows("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' LIMIT 1", &code).empty();

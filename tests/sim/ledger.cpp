@@ -60,38 +60,45 @@ const Transaction& Ledger::committed(Moment when, const Images& before, const Im
   return transactions_.back();
 }
 
-void Ledger::copied(const Moment& then, std::uint64_t transactions, const std::string& node,
-                    int epoch) {
+void Ledger::copied(const Moment& then, std::uint64_t transactions, const File& file) {
+  copied_nonce_[file] = then.nonce;
+  const bool unserved = !sites_.contains(then.file());
   for (Transaction& t : transactions_) {
-    const bool same = t.when.node == then.node && t.when.epoch == then.epoch;
-    const bool pending = t.when.site == then.site && t.when.own() == then.own();
-    if (same && pending && t.number <= transactions) t.copies.emplace_back(node, epoch);
+    const auto& c = t.copies;
+    const bool own =
+        t.when.file() == then.file() && t.when.site == then.site && t.when.own() == then.own();
+    const bool inherited = unserved && std::find(c.begin(), c.end(), then.file()) != c.end();
+    if ((own || inherited) && t.number <= transactions) t.copies.push_back(file);
   }
 }
 
 void Ledger::observed(const Moment& now) {
-  auto& sites = sites_[{now.node, now.epoch}];
+  const auto copied = copied_nonce_.find(now.file());  // nobody has looked yet whether it is a copy
+  if (copied != copied_nonce_.end() && copied->second == now.nonce) return;
+  auto& sites = sites_[now.file()];
   if (sites.empty() || sites.back() != now.site) sites.push_back(now.site);
 }
 
 std::vector<Dot> Ledger::dots(const Transaction& t, const Seen& all) const {
   std::vector<Dot> out;
-  const auto add = [&](const std::string& site, std::uint64_t seq, bool copy) {
+  const auto add = [&](const std::string& site, std::uint64_t seq, const File& file) {
     const auto at = all.find(site);
     const bool there = at != all.end() && at->second >= seq;
-    if (there) out.push_back({site, seq, copy});
+    if (there) out.push_back({site, seq, file});
     return there;
   };
-  const auto sealed_by = [&](const std::pair<std::string, int>& file, bool copy) {
+  const auto sealed_in = [&](const File& file) {
     const auto sites = sites_.find(file);
     if (sites == sites_.end()) return;
+    const bool copy = file != t.when.file();
     auto at = std::find(sites->second.begin(), sites->second.end(), t.when.site);
-    if (at != sites->second.end() && !copy && add(t.when.site, t.when.own() + 1, false)) return;
-    at = at == sites->second.end() ? sites->second.begin() : std::next(at);
-    if (at != sites->second.end()) add(*at, 1, copy);
+    const bool served = at != sites->second.end();
+    if (served && !copy && add(t.when.site, t.when.own() + 1, file)) return;
+    at = served ? std::next(at) : sites->second.begin();
+    if (at != sites->second.end()) add(*at, 1, file);
   };
-  sealed_by({t.when.node, t.when.epoch}, false);
-  for (const auto& file : t.copies) sealed_by(file, true);
+  sealed_in(t.when.file());
+  for (const File& file : t.copies) sealed_in(file);
   return out;
 }
 

@@ -18,13 +18,18 @@ namespace mycelial::sim {
 /// Sets held, by site.
 using Seen = std::map<std::string, std::uint64_t>;
 
+/// A node and an epoch: see Moment.
+using File = std::pair<std::string, int>;
+
 /// A moment in the life of a file: which file, and how far it had got.
 struct Moment {
   std::string node;
-  int epoch = 0;     ///< Grows when the file goes back to a backup.
-  std::string site;  ///< Its site id then.
+  int epoch = 0;      ///< Grows when the file goes back to a backup.
+  std::string site;   ///< Its site id then.
+  std::string nonce;  ///< Renewed by whoever begins to serve it.
   Seen seen;
   bool captured = true;  ///< Its tables are tracked.
+  File file() const { return {node, epoch}; }
   std::uint64_t own() const {
     const auto at = seen.find(site);
     return at == seen.end() ? 0 : at->second;
@@ -34,7 +39,7 @@ struct Moment {
 struct Dot {
   std::string site;
   std::uint64_t seq = 0;
-  bool copy = false;  ///< The set was made from a copy of the file.
+  File file;  ///< From which the set was made.
 };
 
 /// A value in a cell.
@@ -55,7 +60,7 @@ struct Transaction {
   std::uint64_t number = 0;
   Moment when;
   std::vector<Effect> effects;
-  std::vector<std::pair<std::string, int>> copies;  ///< Files copied while no set held it yet.
+  std::vector<File> copies;  ///< Files copied while no set held it yet.
 };
 
 using Images = std::map<std::string, Image>;  ///< By table.
@@ -69,7 +74,7 @@ class Ledger {
   /// Somebody who had seen these values listed deleted the row that hid them.
   void buried(const std::string& table, const std::set<std::string>& values);
   /// The file as it was then, when so many transactions had been made in all, lives on as another.
-  void copied(const Moment& then, std::uint64_t transactions, const std::string& node, int epoch);
+  void copied(const Moment& then, std::uint64_t transactions, const File& file);
   /// The file of the node is again what it was after this many transactions of all.
   void rolled_back(const std::string& node, std::uint64_t transactions);
   /// An engine serves the file by this site id.
@@ -106,7 +111,8 @@ class Ledger {
   std::vector<Transaction> transactions_;
   std::map<std::string, std::vector<std::size_t>> by_value_;  // index into writes_
   std::set<std::string> known_, upserted_, doubtful_;
-  std::map<std::pair<std::string, int>, std::vector<std::string>> sites_;  // of a file, in order
+  std::map<File, std::vector<std::string>> sites_;  // of a file, in order
+  std::map<File, std::string> copied_nonce_;        // that the file was copied with
 };
 
 }  // namespace mycelial::sim

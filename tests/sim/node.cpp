@@ -139,7 +139,7 @@ void Node::restore(const Copy& copy) {
   ++client_->epoch;
   client_->open();
   c_.ledger.rolled_back(name_, copy.transactions);
-  c_.ledger.copied(copy.then, copy.transactions, name_, client_->epoch);
+  c_.ledger.copied(copy.then, copy.transactions, {name_, client_->epoch});
 }
 
 /// An application may do anything between two statements of the engine; and power may fail.

@@ -82,7 +82,7 @@ void Simulation::add_node(const std::optional<Node::Copy>& copy) {
   }
   nodes_.push_back(std::make_unique<Node>(context_, name, number));
   Node& node = *nodes_.back();
-  if (copy) ledger_.copied(copy->then, copy->transactions, name, 0);
+  if (copy) ledger_.copied(copy->then, copy->transactions, {name, 0});
   if (number > 0) link(node, *nodes_[random_.below(static_cast<std::uint64_t>(number))]);
   for (int i = 0; i < number; ++i) {
     if (random_.chance(options_.profile.density)) link(node, *nodes_[static_cast<std::size_t>(i)]);
@@ -287,6 +287,7 @@ void Simulation::check_nodes() {
   check_health(context_, nodes_);
   check_writes(context_, nodes_);
   check_lives(context_, *nodes_[0]);
+  check_meaning(context_, nodes_);
 }
 
 /// Nodes that agree fall silent but for a digest now and then.

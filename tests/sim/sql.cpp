@@ -78,6 +78,21 @@ std::vector<Row> Connection::rows(const std::string& sql, int* code) {
   return out;
 }
 
+std::vector<std::pair<std::string, std::string>> Connection::blobs(const std::string& sql) {
+  const Running as(program_);
+  std::vector<std::pair<std::string, std::string>> out;
+  sqlite3_stmt* const s = prepared(sql);
+  while (sqlite3_step(s) == SQLITE_ROW) {
+    const auto bytes = [&](int i) {
+      const auto* data = static_cast<const char*>(sqlite3_column_blob(s, i));
+      return std::string(data ? data : "", static_cast<std::size_t>(sqlite3_column_bytes(s, i)));
+    };
+    out.emplace_back(bytes(0), bytes(1));
+  }
+  sqlite3_reset(s);
+  return out;
+}
+
 Image Connection::image(const Table& table, int* code) {
   const std::string key = table.key.empty() ? "rowid" : joined(table.key);
   const std::size_t keys = std::max<std::size_t>(1, table.key.size());

@@ -32,6 +32,8 @@ class Connection {
   int run(const std::string& sql);
   /// Rows of literals; `code` gets the result code if given, else a failure throws.
   std::vector<Row> rows(const std::string& sql, int* code = nullptr);
+  /// Two columns of bytes.
+  std::vector<std::pair<std::string, std::string>> blobs(const std::string& sql);
   Image image(const Table& table, int* code = nullptr);
   std::string error() const;
   bool in_transaction() const;

@@ -21,6 +21,9 @@ struct State {
 };
 State state_of(Node& node);
 
+/// Of two sorted lists.
+std::string first_difference(const std::vector<std::string>& a, const std::vector<std::string>& b);
+
 /// Files that hold the same sets show the same rows, to the byte.
 void check_convergence(Context& c, const Nodes& nodes);
 /// Every value that a file shows was written there by somebody.
@@ -29,6 +32,8 @@ void check_inventions(Context& c, Node& node);
 void check_writes(Context& c, const Nodes& nodes);
 /// A row is there if and only if somebody made it, and no delete had seen that.
 void check_lives(Context& c, Node& node);
+/// Everybody holds everything: the first file shows what the change sets, by themselves, mean.
+void check_meaning(Context& c, const Nodes& nodes);
 /// Engines work, and find their own bookkeeping sound.
 void check_health(Context& c, const Nodes& nodes);
 

@@ -7,16 +7,12 @@
 #include "tests/sim/checks/checks.hpp"
 
 namespace mycelial::sim {
-namespace {
-
 std::string first_difference(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   std::vector<std::string> left, right;
   std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(left));
   std::set_difference(b.begin(), b.end(), a.begin(), a.end(), std::back_inserter(right));
   return fmt::format("[{}] or [{}]", left.empty() ? "" : left[0], right.empty() ? "" : right[0]);
 }
-
-}  // namespace
 
 State state_of(Node& node) {
   State out;

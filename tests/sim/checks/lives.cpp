@@ -23,9 +23,7 @@ struct Life {
 };
 
 bool saw(const Transaction& death, const Birth& birth) {
-  const bool same_file =
-      death.when.node == birth.by->when.node && death.when.epoch == birth.by->when.epoch;
-  if (same_file && birth.by->number < death.number && !birth.dot.copy) return true;
+  if (death.when.file() == birth.dot.file && birth.by->number < death.number) return true;
   const auto at = death.when.seen.find(birth.dot.site);
   return at != death.when.seen.end() && at->second >= birth.dot.seq;
 }
@@ -35,6 +33,21 @@ bool lives(const Life& life) {
     return std::none_of(life.deaths.begin(), life.deaths.end(),
                         [&](const Transaction* death) { return saw(*death, birth); });
   });
+}
+
+std::string told(const Life& life) {
+  std::string out;
+  for (const Birth& b : life.births) {
+    out += fmt::format(" [made by transaction {} of {}, in set {} of {}]", b.by->number,
+                       b.by->when.node, b.dot.seq, b.dot.site);
+  }
+  for (const Transaction* d : life.deaths) {
+    out +=
+        fmt::format(" [deleted by transaction {} of {}, which had seen", d->number, d->when.node);
+    for (const auto& [site, seq] : d->when.seen) out += fmt::format(" {} {}", site, seq);
+    out += "]";
+  }
+  return out;
 }
 
 /// Rows by key where the key names them, else by their life.
@@ -76,16 +89,16 @@ void check_lives(Context& c, Node& node) {
     for (const auto& [name, life] : lives_of(table, c.ledger, all)) {
       if (life.doubtful) continue;
       if (there.contains(name) && !lives(life)) {
-        c.fail(
-            fmt::format("resurrected: {} {} is there, though every insert of it had been seen "
-                        "by somebody who deleted it",
-                        table.name, name));
+        c.fail(fmt::format("resurrected: {} {} is there, though every insert of it had been seen "
+                           "by somebody who deleted it",
+                           table.name, name) +
+               told(life));
       }
       if (exact && !there.contains(name) && lives(life)) {
-        c.fail(
-            fmt::format("dead: {} {} is not there, though nobody who deleted it had seen all "
-                        "of its inserts",
-                        table.name, name));
+        c.fail(fmt::format("dead: {} {} is not there, though nobody who deleted it had seen all "
+                           "of its inserts",
+                           table.name, name) +
+               told(life));
       }
     }
   }
