@@ -23,7 +23,10 @@ struct Life {
 };
 
 bool saw(const Transaction& death, const Birth& birth) {
-  if (death.when.file() == birth.dot.file && birth.by->number < death.number) return true;
+  const auto& copies = death.copies;
+  const bool same_file = death.when.file() == birth.dot.file ||
+                         std::find(copies.begin(), copies.end(), birth.dot.file) != copies.end();
+  if (same_file && birth.by->number < death.number) return true;
   const auto at = death.when.seen.find(birth.dot.site);
   return at != death.when.seen.end() && at->second >= birth.dot.seq;
 }
