@@ -38,8 +38,8 @@ struct Sealer::Touched {
 };
 
 struct Sealer::Slot {
-  int occupant = -1;        // index into `touched`
-  bool in_the_way = false;  // an insert found it holding what it wanted; not decided yet
+  int occupant = -1;         // index into `touched`
+  bool in_the_way = false;   // an insert found it holding what it wanted; not decided yet
   std::uint64_t intent = 0;  // which insert: see Table::done
 };
 
@@ -130,10 +130,7 @@ void Sealer::replay(const JournalEntry& e) {
   t.io = io;
   if (e.op == Op::automatic) {
     t.automatic = {e.number, e.random};
-    if (Slot& taken = enter(t, -1); taken.occupant >= 0) {
-      taken.in_the_way = true;
-      taken.intent = t.done;
-    }
+    if (Slot& taken = enter(t, -1); taken.occupant >= 0) taken = {taken.occupant, true, t.done};
     return;
   }
   const std::int64_t number = slot_of(t, e);
@@ -147,19 +144,17 @@ void Sealer::replay(const JournalEntry& e) {
       row.is_new = row.fresh = true;
       row.slot = number;
       row.last = time;
-      {
-        std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
-        const bool automatic = e.op == Op::insert && t.automatic && e.row != -1;
-        if (automatic) own = *t.automatic;
-        if (automatic || io->info().kind == TableKind::keyless) {
-          row.hidden = LocalIdentity{label_, own.first, own.second};
-          row.identity = s_.wire_identity(*row.hidden);
-        } else {
-          row.number = own.first;
-          row.random = own.second;
-        }
-        t.automatic.reset();
+      std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
+      const bool automatic = e.op == Op::insert && t.automatic && e.row != -1;
+      if (automatic) own = *t.automatic;
+      if (automatic || io->info().kind == TableKind::keyless) {
+        row.hidden = LocalIdentity{label_, own.first, own.second};
+        row.identity = s_.wire_identity(*row.hidden);
+      } else {
+        row.number = own.first;
+        row.random = own.second;
       }
+      t.automatic.reset();
       slot = {static_cast<int>(t.touched.size()), false, 0};
       t.touched.push_back(std::move(row));
       ++t.done;
@@ -183,8 +178,7 @@ void Sealer::replay(const JournalEntry& e) {
       ++t.done;
       break;
     case Op::in_the_way:
-      slot.in_the_way = true;
-      slot.intent = t.done;
+      slot = {slot.occupant, true, t.done};
       if (slot.occupant >= 0) {
         auto& row = t.touched[static_cast<std::size_t>(slot.occupant)];
         row.last = std::max(row.last, time);
