@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replica: an SQLite file that stays in sync with its peers."""
 
+import atexit
 import json
 import os
 import threading
+import weakref
 from ctypes import byref, c_void_p, sizeof
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
@@ -77,6 +79,16 @@ def open(  # noqa: A001 - reads as mycelial.open()
     return Replica(path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max)
 
 
+# Threads of the library must not call into an interpreter that is being taken down.
+_open = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all():
+    for replica in list(_open):
+        replica.close()
+
+
 class Replica:
     """Made by open(). May be used from any thread, but not from inside its own callbacks.
 
@@ -107,6 +119,7 @@ class Replica:
         self._last_callback = 0
         self._destroy = _ffi.DESTROY(self._forget)
         self._transports: List[Transport] = []
+        _open.add(self)
 
     def __enter__(self) -> "Replica":
         return self
@@ -206,7 +219,10 @@ class Replica:
         timeout: float = 60.0,
         progress: Optional[Callable[[int, int], None]] = None,
     ) -> None:
-        """Connects, waits until both sides hold the union, and returns. Seconds."""
+        """Connects, waits until both sides hold the union, and returns. Seconds.
+
+        Ctrl-C interrupts the wait; what was begun goes on until its time is over.
+        """
         failure = []
 
         def tell(_, here, there):
@@ -218,9 +234,18 @@ class Replica:
 
         callback = _ffi.PROGRESS(tell) if progress is not None else _ffi.PROGRESS()
         milliseconds = max(0, min(int(timeout * 1000), 2**32 - 1))
-        self._call(
-            "mycelial_sync", _ffi.text(endpoint), milliseconds, callback, None, _ffi.DESTROY()
-        )
+        arguments = (_ffi.text(endpoint), milliseconds, callback, None, _ffi.DESTROY())
+
+        def run():
+            try:
+                self._call("mycelial_sync", *arguments)
+            except BaseException as error:  # raised below, in the thread that asked
+                failure.append(error)
+
+        # Signals do not interrupt a call of C; they do interrupt waiting for a thread.
+        worker = threading.Thread(target=run, daemon=True)
+        worker.start()
+        worker.join()
         if failure:
             raise failure[0]
 
