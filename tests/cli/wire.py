@@ -49,6 +49,8 @@ class Wire:
             except OSError:
                 near.close()
                 continue
+            for s in (near, far):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 self.pairs.append((near, far))
             for source, to in ((near, far), (far, near)):
