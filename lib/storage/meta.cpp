@@ -32,6 +32,7 @@ CREATE TABLE mycelial_ident(tbl INTEGER, origin INTEGER, block INTEGER, data BLO
 CREATE TABLE mycelial_row(tbl INTEGER, ident BLOB, status INTEGER, data BLOB, blocker BLOB,
                           at INTEGER, PRIMARY KEY(tbl, ident)) WITHOUT ROWID;
 CREATE INDEX mycelial_row_hidden ON mycelial_row(tbl, status) WHERE status > 1;
+CREATE INDEX mycelial_row_blocked ON mycelial_row(tbl, blocker) WHERE status = 2;
 -- Unique values that hidden rows claim.
 CREATE TABLE mycelial_claim(tbl INTEGER, idx INTEGER, value BLOB, ident BLOB,
                             PRIMARY KEY(tbl, idx, value, ident)) WITHOUT ROWID;

@@ -470,13 +470,13 @@ std::optional<core::UnitRef> Sealer::run() {
   for (const auto& g : rows_) seal_row(g);
   for (auto& [id, t] : tables_) t.io->release();
   for (const auto& name : s_.losers_) rekey(name);
-  s_.losers_.clear();
   if (last_number_ > 0) clear_journal(s_.db_, last_number_);
   s_.meta_.clock = clock_.state();
+  const auto rekeyed = std::exchange(s_.losers_, {});
   if (count_ == 0) return std::nullopt;
   const auto unit = s_.publish(writer_);
   for (const auto table : touched_tables_) {
-    if (s_.has_hidden(table)) s_.settle(table, all_hidden(table));
+    if (s_.has_hidden(table)) s_.settle(table, freed(table, rekeyed));
   }
   return unit;
 }
@@ -508,11 +508,26 @@ void Sealer::rekey(const RowName& name) {
   touched_tables_.insert(name.table);
 }
 
-std::set<core::Identity> Sealer::all_hidden(std::uint32_t table) {
+/// Hidden rows that may be shown now: what hid them was written, or they have been re-keyed. Nobody
+/// writes a hidden row locally, and a claim of a shown one only rises, so the others stay.
+std::set<core::Identity> Sealer::freed(std::uint32_t table, const std::set<RowName>& rekeyed) {
   std::set<core::Identity> out;
-  Statement list(s_.db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 2");
-  list.bind(1, table);
-  while (list.step()) out.emplace(list.blob(0));
+  for (const auto& name : rekeyed) {
+    if (name.table == table) out.insert(name.identity);
+  }
+  Statement list(s_.db_,
+                 "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 2 AND blocker IS ?2");
+  const auto add = [&] {
+    while (list.step()) out.emplace(list.blob(0));
+    list.reset();
+  };
+  list.bind(1, table).bind_null(2);
+  add();
+  for (const auto& g : rows_) {
+    if (g.io->info().id != table) continue;
+    list.bind_blob(2, g.what->identity);
+    add();
+  }
   return out;
 }
 

@@ -50,7 +50,7 @@ class Sealer {
   void emit(TableIo& io, const core::Identity& identity, core::Row& piece);
   void kill_losers_of(TableIo& io, const core::Identity& winner);
   void rekey(const RowName& name);
-  std::set<core::Identity> all_hidden(std::uint32_t table);
+  std::set<core::Identity> freed(std::uint32_t table, const std::set<RowName>& rekeyed);
 
   StoreImpl& s_;
   core::HybridClock clock_;
