@@ -207,7 +207,7 @@ class StoreImpl final : public Store {
   bool identity_checked_ = false;
   std::vector<core::UnitRef> publishing_;  // sets of ours made in this transaction
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
-  bool sealed_now_ = false;  // this transaction gave a number away
+  bool sealed_now_ = false;                // this transaction gave a number away
   std::set<RowName>
       losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
   ChangeEvent changes_;
