@@ -81,7 +81,9 @@ void Oracle::read(ByteView bytes, core::Header& header, Rows& rows) {
       std::stable_sort(
           piece.row.cells.begin(), piece.row.cells.end(),
           [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; });
-      rows[{schema.table, piece.identity}] = piece.row;
+      // A set may speak of a row twice: as a loser that dies with its winner, and as itself.
+      auto& row = rows[{schema.table, piece.identity}];
+      row = core::merge_rows(row, piece.row, {}, {}, core::Ranks(streams_));
     }
     ASSERT_TRUE(block.status().ok()) << block.status().to_string();
   }
