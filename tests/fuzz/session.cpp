@@ -95,7 +95,7 @@ class Game final : public core::Port {
 
   std::uint64_t number() {
     const std::uint8_t n = feed_.byte();
-    return n < 250 ? n % 10 : ~std::uint64_t{0} >> (n % 5 * 16);
+    return n < 250 ? n % 10 : ~std::uint64_t{0} >> (n % 5 % 4 * 16);
   }
   std::uint64_t seq() { return number() >> 1; }
   core::Stream stream() { return {site(1 + feed_.below(4)), feed_.below(8) == 1 ? 1U : 0U, 0}; }
