@@ -1,97 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command as users run it: two processes, their time and memory, and the size of what ships.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "macro/child.hpp"
 #include "macro/lab.hpp"
 #include "macro/node.hpp"
 
 namespace mycelial::bench {
 namespace {
-
-/// A child process; its output is ours to read.
-class Child {
- public:
-  explicit Child(const std::vector<std::string>& words) {
-    int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) std::exit(1);
-    std::vector<char*> argv;
-    for (const auto& w : words) argv.push_back(const_cast<char*>(w.c_str()));
-    argv.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(pipe[1], STDOUT_FILENO);
-      ::execv(argv[0], argv.data());
-      ::_exit(127);
-    }
-    ::close(pipe[1]);
-    out_ = ::fdopen(pipe[0], "r");
-  }
-  ~Child() {
-    if (pid_ > 0) {
-      ::kill(pid_, SIGTERM);
-      wait();
-    }
-    std::fclose(out_);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  std::string line() {
-    char text[512] = {};
-    if (!std::fgets(text, sizeof text, out_)) return {};
-    std::string out(text);
-    while (!out.empty() && out.back() == '\n') out.pop_back();
-    return out;
-  }
-  void stop() {
-    note_peak();
-    ::kill(pid_, SIGTERM);
-    wait();
-  }
-  /// Until it ends. Gives its exit code. Looks at its memory meanwhile: what the kernel tells after
-  /// the end includes the memory of this program, which the child was forked from.
-  int wait() {
-    int status = 0;
-    while (::wait4(pid_, &status, WNOHANG, &usage_) == 0) {
-      note_peak();
-      ::usleep(2000);
-    }
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-  double cpu_s() const {
-    const auto seconds = [](const timeval& t) {
-      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-    };
-    return seconds(usage_.ru_utime) + seconds(usage_.ru_stime);
-  }
-  double peak_mib() const { return peak_kib_ / 1024; }
-
- private:
-  void note_peak() {
-    std::ifstream status(fmt::format("/proc/{}/status", pid_));
-    std::string word;
-    while (status >> word) {
-      if (word == "VmHWM:") status >> peak_kib_;
-    }
-  }
-
-  pid_t pid_ = -1;
-  std::FILE* out_ = nullptr;
-  rusage usage_{};
-  double peak_kib_ = 0;
-};
 
 struct Trip {
   double wall_s = 0, cpu_s = 0;
@@ -102,21 +23,15 @@ struct Trip {
 Trip sync_once(Lab& lab, Shape shape, const std::string& from) {
   const auto to = lab.path("fresh.db");
   { Node fresh(to, shape, false); }
-  Child server({lab.options.tool, "serve", from, "--listen", "tcp://127.0.0.1:0"});
-  const auto said = server.line();
-  const auto at = said.find("tcp://");
-  if (at == std::string::npos) {
-    std::fprintf(stderr, "serve said: %s\n", said.c_str());
-    std::exit(1);
-  }
+  Server server(lab.options.tool, from);
   const auto start = std::chrono::steady_clock::now();
-  Child client({lab.options.tool, "sync", to, said.substr(at), "--timeout", "300"});
+  Child client({lab.options.tool, "sync", to, server.endpoint(), "--timeout", "300"});
   if (client.wait() != 0) std::exit(1);
   Trip out;
   out.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  server.stop();
-  out.cpu_s = client.cpu_s() + server.cpu_s();
-  out.server_mib = server.peak_mib();
+  server.process().stop();
+  out.cpu_s = client.cpu_s() + server.process().cpu_s();
+  out.server_mib = server.process().peak_mib();
   out.client_mib = client.peak_mib();
   return out;
 }
@@ -175,8 +90,8 @@ void memory(Lab& lab) {
             fmt::format("{} rows: seal + send + apply, CPU of both", lab.options.many_rows), "s",
             one(trip.cpu_s));
   { Node empty(lab.path("fresh.db"), shape, false); }
-  Child idle({lab.options.tool, "serve", lab.path("fresh.db"), "--listen", "tcp://127.0.0.1:0"});
-  idle.line();
+  Server server(lab.options.tool, lab.path("fresh.db"));
+  Child& idle = server.process();
   idle.stop();
   lab.value("processes", "memory of a node that has just started", "MiB", one(idle.peak_mib()), 10);
 }
