@@ -175,7 +175,7 @@ def _candidates():
     found = ctypes.util.find_library("mycelial")
     if found:
         yield found
-    yield "libmycelial.so.0"
+    yield "libmycelial.so.0.1"
 
 
 def library():

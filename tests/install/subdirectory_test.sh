@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: subdirectory_test.sh SOURCE CMAKE CC CXX PYTHON
+# A project that builds the whole of mycelial with itself.
+set -eu
+source=$1 cmake=$2 cc=$3 cxx=$4 python=$5
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"$cmake" -S "$source/tests/install/consumer" -B "$folder" -DMYCELIAL_SOURCE="$source" \
+  -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" > /dev/null
+"$cmake" --build "$folder" --parallel 2 > /dev/null
+"$folder/two_files_mycelial" "$folder"
+"$folder/two_files_static" "$folder"
+"$source/examples/c_client/run.sh" "$folder/c_client" "$python"
