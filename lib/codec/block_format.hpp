@@ -11,7 +11,7 @@ namespace item_field {
 constexpr std::uint32_t schema = 1, block = 2;
 }
 namespace schema_field {
-constexpr std::uint32_t table = 1, columns = 2, key = 3;
+constexpr std::uint32_t table = 1, columns = 2, key = 3, formerly = 4;
 }
 namespace block_field {
 constexpr std::uint32_t schema = 1, rows = 2, origins = 3, identity_shared = 4, identity_rest = 5,

@@ -38,10 +38,13 @@ Result<core::Schema> read_schema(ByteView in) {
       }
       continue;
     }
-    if (field.number != schema_field::table && field.number != schema_field::columns) continue;
+    if (field.number > schema_field::formerly) continue;
     if (field.bytes.size() > kNameBytesMax) return corrupt("a schema's name is too long");
     if (field.number == schema_field::table) {
       out.table = Bytes(field.bytes);
+    } else if (field.number == schema_field::formerly) {
+      if (out.formerly.size() == kFormerNamesMax) return corrupt("a table has too many names");
+      out.formerly.emplace_back(field.bytes);
     } else {
       if (out.columns.size() == kColumnsMax) return corrupt("a schema has too many columns");
       out.columns.emplace_back(field.bytes);

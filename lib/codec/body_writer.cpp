@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "codec/block_format.hpp"
 #include "codec/block_writer.hpp"
 #include "codec/codec.hpp"
@@ -76,6 +78,9 @@ void BodyWriter::add_schema(const core::Schema& schema) {
   Bytes key;
   for (const auto k : schema.key) put_varint(key, k);
   put_bytes_field(content, schema_field::key, key);
+  for (std::size_t i = 0; i < std::min(schema.formerly.size(), kFormerNamesMax); ++i) {
+    put_bytes_field(content, schema_field::formerly, schema.formerly[i]);
+  }
   state_->put_item(item_field::schema, content);
 }
 

@@ -33,6 +33,8 @@ constexpr std::uint64_t kSeqMax = (std::uint64_t{1} << 63) - 1;
 constexpr std::uint64_t kItemBytesMax = (std::uint64_t{1} << 31) - 1;
 /// Columns of a table; SQLite's default limit.
 constexpr std::size_t kColumnsMax = 2000;
+/// Names that a table had.
+constexpr std::size_t kFormerNamesMax = 64;
 /// Bytes of a table or column name; SQLite has no limit, people have.
 constexpr std::size_t kNameBytesMax = 4096;
 /// Rows of a block when reading; run lengths could claim billions in a few bytes.

@@ -145,8 +145,9 @@ struct Schema {
   std::string table;
   std::vector<std::string> columns;
   std::vector<std::uint32_t> key;  ///< Indexes into columns, in key order; empty when keyless.
+  std::vector<std::string> formerly = {};  ///< Other names of the table, before ALTER TABLE RENAME.
   friend bool operator==(const Schema&, const Schema&) = default;
-  Hash hash() const;
+  Hash hash() const;  ///< Of all but `formerly`.
 };
 
 struct RowPiece {

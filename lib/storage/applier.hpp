@@ -21,6 +21,8 @@ class Applier {
   /// Without a unit: shows what peers sent for columns that the table lacked until now.
   explicit Applier(StoreImpl& store);
   void reveal(TableIo& io, const ColumnMoves& moved);
+  /// Without a unit: what was known of one table belongs to another one.
+  void adopt(const TableMove& move);
 
  private:
   struct Target {  ///< The table that the rows of a block belong to.
@@ -30,6 +32,7 @@ class Applier {
     std::vector<std::string> names;
     bool changed = false;
   };
+  void learn(const core::Schema& schema);
   Target& target(const Hash& schema_hash);
   void apply_block(codec::BlockReader& block);
   void translate(core::Row& row, const std::vector<core::Origin>& origins, const Target& t);
@@ -68,6 +71,7 @@ class Applier {
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
   std::set<RowName> listed_;  // rows of a full cut
   core::Hlc newest_ = 0;
+  bool joins_own_ = false;  // both sides are ours: neither says by silence that a birth is dead
   // Of the row at hand; memory used again.
   core::RowJoiner joiner_;
   BookRow before_;

@@ -66,7 +66,7 @@ void Applier::run(ByteView body) {
                          std::string(item.status().message()));
     }
     if (!*item) break;
-    if ((*item)->schema) s_.remember_schema(*(*item)->schema, false);
+    if ((*item)->schema) learn(*(*item)->schema);
     if ((*item)->block) apply_block(*(*item)->block);
   }
   if (header_.full) drop_unlisted();
@@ -83,6 +83,15 @@ void Applier::run(ByteView body) {
         fmt::format("the clock of a site seen through {} is {} ahead of ours; its changes merge, "
                     "our clock does not follow it",
                     header_.stream.site.hex().substr(0, 8), roughly(core::hlc_ms(newest_) - now)));
+  }
+}
+
+void Applier::learn(const core::Schema& schema) {
+  s_.remember_schema(schema, false);
+  if (schema.formerly.empty()) return;
+  for (const auto& move : learn_names(s_.db_, schema.table, schema.formerly)) {
+    Applier(s_).adopt(move);
+    std::erase_if(targets_, [&](const auto& t) { return t.second.id == move.from; });
   }
 }
 
@@ -160,9 +169,10 @@ void Applier::join(Target& t, const core::Identity& identity, core::Row& piece) 
   s_.find_row(t.id, t.io, identity, before_);
   s_.unpack(before_, t.io, old_);
   discarded_.clear();
-  joiner_.join(old_, piece, s_.meta_.covered(), theirs_, s_.meta_.ranks(), merged_, &discarded_);
+  const auto ours = joins_own_ ? core::Covered() : s_.meta_.covered();
+  joiner_.join(old_, piece, ours, theirs_, s_.meta_.ranks(), merged_, &discarded_);
   add_overruled();
-  if (!discarded_.empty()) list_discarded(t, identity, before_, merged_);
+  if (!discarded_.empty() && !joins_own_) list_discarded(t, identity, before_, merged_);
   if (merged_ == old_) return;
   ++s_.changes_.rows;
   t.changed |= t.io != nullptr;

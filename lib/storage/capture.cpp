@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "storage/triggers.hpp"
 
@@ -67,11 +68,12 @@ CREATE TABLE IF NOT EXISTS mycelial_journal(jn INTEGER PRIMARY KEY, what, row, m
   create_name_tables(db);
 }
 
-Armed arm(Connection& db, const std::string& name) {
+Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   Armed out;
   auto& t = out.table;
   t = read_table(db, name);
-  t.id = table_number(db, t.name);
+  t.id = id ? id : table_number(db, t.name);
+  out.moved = rename_table(db, t.id, t.name);
   out.columns = number_columns(db, t, !trigger_names(db, t.id).empty());
   widen_journal(db, t.key.size());
   drop_triggers(db, t.id);
@@ -87,11 +89,7 @@ Armed arm(Connection& db, const std::string& name) {
   return out;
 }
 
-void disarm(Connection& db, const std::string& name) {
-  Statement s(db, "SELECT id FROM mycelial_table WHERE name = ?1");
-  if (!s.bind_text(1, name).step()) return;
-  const auto id = static_cast<std::uint32_t>(s.number(0));
-  s.reset();
+void disarm(Connection& db, std::uint32_t id) {
   drop_triggers(db, id);
   db.exec(fmt::format("DROP INDEX IF EXISTS mycelial_keep_{}", id));
   db.exec(fmt::format("UPDATE mycelial_table SET tracked = 0, armed = '' WHERE id = {}", id));
@@ -103,13 +101,27 @@ void drop_capture_tables(Connection& db) {
 }
 
 std::vector<TableInfo> tracked_tables(Connection& db) {
-  std::vector<std::string> names;
-  Statement s(db,
-              "SELECT t.name FROM mycelial_table t JOIN sqlite_schema m ON m.name = t.name COLLATE "
-              "NOCASE AND m.type = 'table' WHERE t.tracked ORDER BY t.id");
-  while (s.step()) names.emplace_back(s.text(0));
+  std::map<std::uint32_t, std::string> names;
+  Statement by_name(db,
+                    "SELECT t.id, m.name FROM mycelial_table t JOIN sqlite_schema m ON m.name = "
+                    "t.name COLLATE NOCASE AND m.type = 'table' WHERE t.tracked");
+  while (by_name.step()) {
+    names[static_cast<std::uint32_t>(by_name.number(0))] = by_name.text(1);
+  }
+  Statement by_trigger(db,
+                       "SELECT t.id, m.tbl_name FROM sqlite_schema m JOIN mycelial_table t ON t.id "
+                       "= CAST(substr(m.name, 10) AS INTEGER) AND t.tracked WHERE m.type = "
+                       "'trigger' AND m.name LIKE 'mycelial %'");
+  while (by_trigger.step()) {
+    const auto id = static_cast<std::uint32_t>(by_trigger.number(0));
+    const std::string name(by_trigger.text(1));
+    std::erase_if(names, [&](const auto& other) {  // that one is gone: its name went to this one
+      return other.first != id && sqlite3_stricmp(other.second.c_str(), name.c_str()) == 0;
+    });
+    names[id] = name;
+  }
   std::vector<TableInfo> out;
-  for (const auto& name : names) out.push_back(read_table(db, name));
+  for (const auto& [id, name] : names) out.push_back(read_table(db, name, id));
   return out;
 }
 

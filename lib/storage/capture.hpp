@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,15 +61,19 @@ void create_capture_tables(Connection& db);
 struct Armed {
   TableInfo table;
   Numbering columns;
+  std::optional<TableMove> moved;  ///< Rows of peers that were known under a name it has now.
 };
-Armed arm(Connection& db, const std::string& name);
+/// `id`: of a table that is tracked already, whatever it was called; 0: a new one.
+Armed arm(Connection& db, const std::string& name, std::uint32_t id);
 /// Removes triggers and index; the table's ids stay until drop_capture_tables.
-void disarm(Connection& db, const std::string& name);
+void disarm(Connection& db, std::uint32_t id);
 /// Removes everything that create_capture_tables and arm made.
 void drop_capture_tables(Connection& db);
 
-/// Tracked tables as they are now (columns with stable ids). A column that is new since arm() gets
-/// an id here; the caller arms again. A tracked table that is gone is left out.
+/// Tracked tables as they are now (columns with stable ids), under the names that they have now:
+/// triggers stay with a table that is renamed, and their names have its number. A column that is
+/// new since arm() gets an id here; the caller arms again. A tracked table that is gone is left
+/// out.
 std::vector<TableInfo> tracked_tables(Connection& db);
 /// True when triggers are missing or do not fit the table's columns, indexes or key any more.
 bool needs_arming(Connection& db, const TableInfo& table);

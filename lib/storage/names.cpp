@@ -67,13 +67,17 @@ void create_name_tables(Connection& db) {
   db.exec(R"sql(
 CREATE TABLE IF NOT EXISTS mycelial_table(id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE,
                                           tracked INTEGER, armed TEXT);
+CREATE TABLE IF NOT EXISTS mycelial_name(name TEXT PRIMARY KEY COLLATE NOCASE, tbl INTEGER,
+                                         age INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mycelial_column(tbl INTEGER, name TEXT COLLATE NOCASE, id INTEGER,
                                            place INTEGER, PRIMARY KEY(tbl, name)) WITHOUT ROWID;
 )sql");
 }
 
 void drop_name_tables(Connection& db) {
-  db.exec("DROP TABLE IF EXISTS mycelial_table; DROP TABLE IF EXISTS mycelial_column");
+  db.exec(
+      "DROP TABLE IF EXISTS mycelial_table; DROP TABLE IF EXISTS mycelial_name; DROP TABLE IF "
+      "EXISTS mycelial_column");
 }
 
 Numbering number_columns(Connection& db, TableInfo& t, bool watched) {
@@ -136,14 +140,6 @@ void read_numbers(Connection& db, TableInfo& t) {
     const Known* same = find(known, c.name);
     c.id = same && same->place > 0 ? same->id : next++;
   }
-}
-
-std::uint32_t table_number(Connection& db, const std::string& name) {
-  Statement s(db, "SELECT id FROM mycelial_table WHERE name = ?1");
-  if (s.bind_text(1, name).step()) return static_cast<std::uint32_t>(s.number(0));
-  Statement add(db, "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 0, '')");
-  add.bind_text(1, name).run();
-  return static_cast<std::uint32_t>(db.last_rowid());
 }
 
 std::uint32_t column_number(Connection& db, std::uint32_t table, const std::string& name) {

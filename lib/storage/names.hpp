@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +32,27 @@ Numbering number_columns(Connection& db, TableInfo& table, bool watched);
 /// The numbers that the columns have by now; new ones get free numbers, and nothing is stored.
 void read_numbers(Connection& db, TableInfo& table);
 
-/// The number behind a table's name, one of its former names, or a new name.
+/// The number behind a name that peers use for a table, now or formerly, or a new number.
 std::uint32_t table_number(Connection& db, const std::string& name);
+/// The same, or nothing.
+std::optional<std::uint32_t> find_table(Connection& db, const std::string& name);
+/// What peers are told that the table is called, and its other names.
+std::string wire_name(Connection& db, std::uint32_t table);
+std::vector<std::string> former_names(Connection& db, std::uint32_t table);
+
+/// One table that has two numbers: rows of peers are known under `from`.
+struct TableMove {
+  std::uint32_t from = 0, to = 0;
+};
+/// The table is called `name` here. Peers are told so, unless the name means another tracked table
+/// to them. Gives what was known under the new name and belongs to this table.
+std::optional<TableMove> rename_table(Connection& db, std::uint32_t table, const std::string& name);
+/// A peer says that its table has these names. Where two tables here have some of them, they stay
+/// two.
+std::vector<TableMove> learn_names(Connection& db, const std::string& name,
+                                   const std::vector<std::string>& formerly);
+/// Forgets `from`, whose names lead to `to` from now on.
+void merge_numbers(Connection& db, const TableMove& move);
 std::uint32_t column_number(Connection& db, std::uint32_t table, const std::string& name);
 /// (number, name) of every column that anybody has, sorted by number.
 std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,

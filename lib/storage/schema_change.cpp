@@ -33,24 +33,25 @@ void StoreImpl::rearm_if_schema_changed(bool may_write) {
   const auto version = db_.integer("PRAGMA schema_version");
   if (version == schema_version_) return;
   load_tables();
-  std::vector<std::string> stale;
+  std::map<std::uint32_t, std::string> stale;
   for (const auto& [id, io] : tables_) {
-    if (needs_arming(db_, io->info())) stale.push_back(io->info().name);
+    if (needs_arming(db_, io->info())) stale[id] = io->info().name;
   }
   if (!may_write || stale.empty()) {
     if (stale.empty()) schema_version_ = version;
     return;
   }
-  for (const auto& name : stale) {
+  for (const auto& [id, name] : stale) {
     if (const auto why = refusal(db_, name); !why.empty()) {
       notes_.insert(name + " is no longer tracked: " + why);
-      disarm(db_, name);
+      disarm(db_, id);
       continue;
     }
-    const auto armed = arm(db_, name);
-    auto& moved = rearmed_[armed.table.id];
+    const auto armed = arm(db_, name, id);
+    if (armed.moved) renamed_.push_back(*armed.moved);
+    auto& moved = rearmed_[id];
     moved.insert(moved.end(), armed.columns.moved.begin(), armed.columns.moved.end());
-    for (const auto id : armed.columns.added) unwatched_[armed.table.id].set(id);
+    for (const auto column : armed.columns.added) unwatched_[id].set(column);
   }
   load_tables();
   schema_version_ = db_.integer("PRAGMA schema_version");
@@ -65,6 +66,7 @@ void StoreImpl::finish_rearming() {
     if (TableIo* io = table(id)) Applier(*this).reveal(*io, moved);
   }
   rearmed_.clear();
+  for (const auto& move : std::exchange(renamed_, {})) Applier(*this).adopt(move);
 }
 
 namespace {
@@ -97,6 +99,44 @@ bool Applier::is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& 
           core::is_winner(row, i, s_.meta_.ranks());
   }
   return out;
+}
+
+/// A peer's rows of a table that turns out to be one of ours, or another one of theirs.
+void Applier::adopt(const TableMove& move) {
+  Target t;
+  t.id = move.to;
+  t.io = s_.table(move.to);
+  std::vector<std::uint32_t> places;
+  for (const auto& [column, name] : column_names(s_.db_, move.from)) {
+    places.resize(column + 1);
+    places[column] = column_number(s_.db_, move.to, name);
+  }
+  std::vector<core::Identity> rows;
+  {
+    Statement list(s_.db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1");
+    list.bind(1, move.from);
+    while (list.step()) rows.emplace_back(list.blob(0));
+  }
+  joins_own_ = true;
+  for (const auto& identity : rows) {
+    const auto at = s_.find_row(move.from, nullptr, identity);
+    auto row = s_.unpack(at, nullptr);
+    for (auto& cell : row.cells) cell.column = places.at(cell.column);
+    std::ranges::stable_sort(row.cells, {}, &core::Cell::column);
+    join(t, identity, row);
+  }
+  joins_own_ = false;
+  for (const char* sql :
+       {"DELETE FROM mycelial_row WHERE tbl = ?1", "DELETE FROM mycelial_claim WHERE tbl = ?1"}) {
+    Statement(s_.db_, sql).bind(1, move.from).run();
+  }
+  Statement(s_.db_, "UPDATE mycelial_conflict SET tbl = ?2 WHERE tbl = ?1")
+      .bind(1, move.from)
+      .bind(2, move.to)
+      .run();
+  merge_numbers(s_.db_, move);
+  if (t.changed) s_.changed_tables_.insert(t.io->info().name);
+  for (const auto& [table, contested] : contested_) s_.settle(table, contested);
 }
 
 void Applier::reveal(TableIo& io, const ColumnMoves& moved) {

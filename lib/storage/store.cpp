@@ -91,6 +91,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       nonce_before_.clear();
       rearmed_.clear();
       unwatched_.clear();
+      renamed_.clear();
       cache_version_ = -1;
       schema_version_ = -1;
       tail_bytes_.reset();

@@ -116,7 +116,7 @@ class StoreImpl final : public Store {
   void track_one(const std::string& name);
   void add_baseline(TableIo& io);
   void reveal_parked(TableIo& io);
-  void untrack_one(std::string name);
+  void untrack_one(std::uint32_t id);
   TableIo* tracked_here(const std::string& name);
 
   // seal.cpp
@@ -202,6 +202,7 @@ class StoreImpl final : public Store {
   Bytes nonce_, nonce_before_;  // the second one until the first is committed
   std::int64_t schema_version_ = -1;
   std::map<std::uint32_t, ColumnMoves> rearmed_;   // in this transaction
+  std::vector<TableMove> renamed_;                 // the same
   std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;

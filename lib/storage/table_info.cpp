@@ -111,12 +111,18 @@ void read_indexes(Connection& db, TableInfo& t) {
             [](const UniqueIndex& a, const UniqueIndex& b) { return a.name < b.name; });
 }
 
+void give_ids(Connection& db, TableInfo& t, std::uint32_t id) {
+  t.id = id;
+  read_numbers(db, t);
+  t.wire_name = wire_name(db, id);
+  t.formerly = former_names(db, id);
+}
+
 void read_ids(Connection& db, TableInfo& t) {
   if (db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'mycelial_table'") == 0) return;
   Statement table(db, "SELECT id FROM mycelial_table WHERE name = ?1 AND tracked");
   if (!table.bind_text(1, t.name).step()) return;
-  t.id = static_cast<std::uint32_t>(table.number(0));
-  read_numbers(db, t);
+  give_ids(db, t, static_cast<std::uint32_t>(table.number(0)));
 }
 
 }  // namespace
@@ -163,6 +169,12 @@ TableInfo read_table(Connection& db, const std::string& name) {
                  "'table' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT 1");
   t.referenced = refs.bind_text(1, t.name).step();
   read_ids(db, t);
+  return t;
+}
+
+TableInfo read_table(Connection& db, const std::string& name, std::uint32_t id) {
+  auto t = read_table(db, name);
+  if (t.id != id) give_ids(db, t, id);
   return t;
 }
 

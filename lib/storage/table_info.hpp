@@ -40,6 +40,8 @@ struct UniqueIndex {
 struct TableInfo {
   std::uint32_t id = 0;  ///< mycelial_table.id; 0 when the table is not tracked.
   std::string name;
+  std::string wire_name;              ///< What peers are told, where it is tracked: names.hpp.
+  std::vector<std::string> formerly;  ///< Its other names.
   TableKind kind = TableKind::keyless;
   std::vector<ColumnInfo> columns;   ///< Stored columns (generated ones are left out).
   std::vector<std::uint32_t> key;    ///< Positions in `columns`, in key order.
@@ -48,9 +50,11 @@ struct TableInfo {
   bool autoincrement = false;
 };
 
-/// Reads the schema of an ordinary table. `id` and column ids are zero if it is not tracked.
-/// Throws not_found.
+/// Reads the schema of an ordinary table. `id` and column ids are zero if it is not tracked under
+/// this name. Throws not_found.
 TableInfo read_table(Connection& db, const std::string& name);
+/// The same for a tracked table, whose name may be new.
+TableInfo read_table(Connection& db, const std::string& name, std::uint32_t id);
 
 /// Why a table cannot be tracked and what to do about it; empty when it can. Virtual tables, shadow
 /// tables, views, names that begin with mycelial_ or sqlite_, UNIQUE indexes over expressions or

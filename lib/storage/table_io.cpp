@@ -30,7 +30,8 @@ bool is_of_the_file(int rc) {
 
 TableIo::TableIo(Connection& db, AppTriggers& triggers, TableInfo info)
     : db_(db), triggers_(triggers), info_(std::move(info)), rowid_name_(rowid_name(info_)) {
-  schema_.table = info_.name;
+  schema_.table = info_.wire_name;
+  schema_.formerly = info_.formerly;
   schema_.key = info_.key;
   std::string names;
   for (const auto& c : info_.columns) {

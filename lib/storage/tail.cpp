@@ -160,13 +160,23 @@ constexpr std::uint32_t kNowhere = ~0u;
 /// The schema of a table's rows in a cut: every column that anybody has, by stable id.
 core::Schema cut_schema(Connection& db, std::uint32_t id, std::vector<std::uint32_t>& places) {
   core::Schema schema;
-  Statement table(db, "SELECT name FROM mycelial_table WHERE id = ?1");
-  if (table.bind(1, id).step()) schema.table = table.text(0);
+  schema.table = wire_name(db, id);
+  schema.formerly = former_names(db, id);
   for (auto& [column, name] : column_names(db, id)) {
     places.resize(column + 1, kNowhere);
     places[column] = static_cast<std::uint32_t>(schema.columns.size());
     schema.columns.push_back(std::move(name));
   }
+  return schema;
+}
+
+/// A record as it was, with what the table is called by now.
+core::Schema with_names(Connection& db, core::Schema schema) {
+  const auto id = find_table(db, schema.table);
+  if (!id) return schema;
+  schema.formerly = former_names(db, *id);
+  if (!schema.formerly.empty()) schema.formerly.push_back(wire_name(db, *id));
+  std::erase(schema.formerly, schema.table);
   return schema;
 }
 
@@ -244,7 +254,7 @@ Bytes StoreImpl::cut_body(const core::Header& header) {
   for (const auto& hash : records_known) {
     const auto* schema = schema_of(hash);
     if (!schema) throw StorageError(Errc::corrupt, "a schema record is damaged");
-    body.add_schema(*schema);
+    body.add_schema(with_names(db_, *schema));
   }
   for (const auto& [id, owner] : tables_) {
     TableIo& io = *owner;

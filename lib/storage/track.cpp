@@ -10,10 +10,31 @@
 
 namespace mycelial::storage {
 
+namespace {
+
+/// Why peers would take the table for another one.
+std::string taken(Connection& db, const std::string& name) {
+  const auto id = find_table(db, name);
+  if (!id) return {};
+  for (const auto& t : tracked_tables(db)) {
+    if (t.id != *id || sqlite3_stricmp(t.name.c_str(), name.c_str()) == 0) continue;
+    return fmt::format(
+        "{} is the name that peers know {} by, which has been renamed; give the new table "
+        "another name",
+        name, t.name);
+  }
+  return {};
+}
+
+}  // namespace
+
 Status StoreImpl::track(const std::string& name) {
   const std::string why = [&] {
     std::string out;
-    const Status read = guard([&] { out = refusal(db_, name); });
+    const Status read = guard([&] {
+      out = refusal(db_, name);
+      if (out.empty() && Meta::exists(db_)) out = taken(db_, name);
+    });
     return read.ok() ? out : std::string(read.message());
   }();
   if (!why.empty()) {
@@ -44,7 +65,8 @@ Result<std::vector<TrackedTable>> StoreImpl::track_all() {
   const auto look = [&] {
     out.clear();
     for (const auto& name : ordinary_tables(db_)) {
-      const auto why = refusal(db_, name);
+      auto why = refusal(db_, name);
+      if (why.empty() && Meta::exists(db_)) why = taken(db_, name);
       out.push_back({name, why.empty(), why});
     }
   };
@@ -73,7 +95,7 @@ TableIo* StoreImpl::tracked_here(const std::string& name) {
 void StoreImpl::track_one(const std::string& name) {
   if (tracked_here(name)) return;
   seal_journal();
-  const auto id = arm(db_, name).table.id;
+  const auto id = arm(db_, name, 0).table.id;
   load_tables();
   schema_version_ = db_.integer("PRAGMA schema_version");
   TableIo& io = *table(id);
@@ -137,16 +159,14 @@ Status StoreImpl::untrack(const std::string& name) {
   return write([&] {
     const TableIo* const io = tracked_here(name);
     if (!io) throw StorageError(unknown.code(), std::string(unknown.message()));
-    const std::string spelled = io->info().name;
     seal_journal();
-    untrack_one(spelled);
+    untrack_one(io->info().id);
   });
 }
 
-void StoreImpl::untrack_one(std::string name) {
-  const auto id = table_number(db_, name);
+void StoreImpl::untrack_one(std::uint32_t id) {
   tables_.erase(id);
-  disarm(db_, name);
+  disarm(db_, id);
   segments_->drop_table(id);
   for (const char* sql :
        {"DELETE FROM mycelial_row WHERE tbl = ?1", "DELETE FROM mycelial_claim WHERE tbl = ?1",
@@ -181,10 +201,7 @@ Status StoreImpl::untrack_all() {
   std::string mode;
   bool drop_sequence = false;
   Status status = write([&] {
-    while (!tables_.empty()) {
-      const std::string name = tables_.begin()->second->info().name;
-      untrack_one(name);
-    }
+    while (!tables_.empty()) untrack_one(tables_.begin()->first);
     mode = meta_.get("journal_mode");
     drop_sequence = meta_.get_integer("made_sequence") != 0;
   });

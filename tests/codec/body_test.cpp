@@ -151,6 +151,24 @@ TEST(Body, AlternatingTablesShareBlocks) {
   EXPECT_EQ(out->blocks[1].rows.size(), 50U);
 }
 
+TEST(Body, ARecordSaysWhatItsTableWasCalled) {
+  core::Schema schema{"now", {"a"}, {0}};
+  const auto before = schema.hash();
+  schema.formerly = {"then", "once"};
+  EXPECT_EQ(schema.hash(), before);
+  BodyWriter writer;
+  writer.add_schema(schema);
+  auto out = read_body(writer.finish(), schema);
+  ASSERT_TRUE(out.ok()) << out.status().to_string();
+  EXPECT_EQ(out->schemas, std::vector{schema});
+  schema.formerly.resize(1000, "x");  // A writer says what a reader takes.
+  BodyWriter many;
+  many.add_schema(schema);
+  out = read_body(many.finish(), schema);
+  ASSERT_TRUE(out.ok()) << out.status().to_string();
+  EXPECT_EQ(out->schemas.at(0).formerly.size(), codec::kFormerNamesMax);
+}
+
 TEST(Body, NegativeZeroHasOneForm) {
   Written in{{"t", {"a"}, {}}, Generator(1).origins(2), {}, true};
   core::Value v = core::Value::of_real(1.0);

@@ -378,6 +378,7 @@ def schema_text(data):
     yield from (f"  column {quoted(name)}" for name in m.all(2))
     while not key.done():
         yield f"  key {key.varint()}"
+    yield from (f"  formerly {quoted(name)}" for name in m.all(4))
 
 
 def unit_text(data):

@@ -181,6 +181,7 @@ std::string text_of(const core::Schema& schema) {
   t.line(1, "table", quoted(schema.table));
   for (const auto& column : schema.columns) t.line(1, "column", quoted(column));
   for (const auto column : schema.key) t.line(1, "key", std::uint64_t{column});
+  for (const auto& name : schema.formerly) t.line(1, "formerly", quoted(name));
   return t.take();
 }
 
