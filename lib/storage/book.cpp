@@ -104,7 +104,9 @@ void StoreImpl::write_record(std::uint32_t table, ByteView identity, RowStatus s
   encode_record(state_, record_);
   Statement& s = db_.cached(
       "INSERT INTO mycelial_row VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE "
-      "SET status = ?3, data = ?4, blocker = ?5, at = CASE status WHEN ?3 THEN at ELSE ?6 END");
+      "SET status = ?3, data = ?4, at = CASE status WHEN ?3 THEN at ELSE ?6 END, "
+      // What the table showed when it was untracked stays known, whatever peers do to the row.
+      "blocker = CASE WHEN status = 3 AND ?3 IN (1, 3) THEN ifnull(?5, blocker) ELSE ?5 END");
   s.bind(1, table).bind_blob(2, identity).bind(3, static_cast<int>(status)).bind_blob(4, record_);
   if (blocker.empty()) {
     s.bind_null(5);

@@ -450,6 +450,48 @@ void Sealer::baseline_row(TableIo& io, std::int64_t rowid, const core::Identity&
   s_.put_shown(io, rowid, identity, merged);
 }
 
+void Sealer::returning_row(TableIo& io, std::int64_t rowid, const core::Identity& identity,
+                           std::span<const core::Value> values, const Likeness& was) {
+  if (dot_.seq == 0) begin();
+  const auto table = io.info().id;
+  const auto before = s_.find_row(table, nullptr, identity);
+  const auto old = s_.unpack(before, nullptr);
+  if (!core::is_alive(old)) return io.remove({rowid, identity});  // peers have deleted it meanwhile
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.shown = true;
+  w.time = clock_.stamp_write(now_, now_);
+  const auto& ids = io.column_ids();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto same = was.is_same(ids[i], values[i]);
+    const bool known = core::winner(old, ids[i], s_.meta_.ranks()) != nullptr;
+    const bool written = same ? !*same : !known && !is_default(io, i, values[i]);
+    if (written) w.written.push_back({ids[i], w.time, values[i]});
+  }
+  core::Row piece;
+  if (!w.written.empty()) piece = core::local_piece(old, w, s_.meta_.ranks());
+  auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  bool as_shown = true;
+  for (std::size_t i = 0; i < values.size() && as_shown; ++i) {
+    const auto* best = core::winner(merged, ids[i], s_.meta_.ranks());
+    as_shown = best ? best->value == values[i] : is_default(io, i, values[i]);
+  }
+  if (as_shown) {
+    for (std::size_t i = 0; i < merged.cells.size(); ++i) {
+      auto& cell = merged.cells[i];
+      if (io.position_of(cell.column) && core::is_winner(merged, i, s_.meta_.ranks())) {
+        cell.value = core::Value::in_table();
+      }
+    }
+    s_.erase_record(table, identity);
+    s_.put_shown(io, rowid, identity, merged);
+  } else {  // peers have written to it meanwhile: it is placed anew
+    io.remove({rowid, identity});
+    s_.put_hidden(io, identity, RowStatus::parked, merged, {});
+  }
+  if (!w.written.empty()) emit(io, identity, piece);
+}
+
 void Sealer::finish_baseline() {
   if (count_ > 0) s_.publish(writer_);
 }

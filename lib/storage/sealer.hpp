@@ -10,6 +10,7 @@
 
 #include "codec/codec.hpp"
 #include "core/hybrid_clock.hpp"
+#include "storage/returning.hpp"
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -24,6 +25,9 @@ class Sealer {
   /// The other use: rows found when their table was tracked.
   void baseline_row(TableIo& io, std::int64_t rowid, const core::Identity& identity,
                     std::span<const core::Value> values);
+  /// The same for a row that the table showed when it was untracked.
+  void returning_row(TableIo& io, std::int64_t rowid, const core::Identity& identity,
+                     std::span<const core::Value> values, const Likeness& was);
   void finish_baseline();
 
  private:

@@ -21,6 +21,7 @@
 #include "storage/capture.hpp"
 #include "storage/files.hpp"
 #include "storage/meta.hpp"
+#include "storage/returning.hpp"
 #include "storage/segments.hpp"
 #include "storage/store.hpp"
 #include "storage/table_io.hpp"
@@ -115,7 +116,9 @@ class StoreImpl final : public Store {
   void enable_wal();
   void track_one(const std::string& name);
   void add_baseline(TableIo& io);
+  std::optional<Likeness> likeness(const TableIo& io, ByteView identity);
   void reveal_parked(TableIo& io);
+  void park(TableIo& io);
   void untrack_one(std::uint32_t id);
   TableIo* tracked_here(const std::string& name);
 

@@ -10,6 +10,8 @@
 
 namespace mycelial::storage {
 
+using Type = core::Value::Type;
+
 namespace {
 
 /// Why peers would take the table for another one.
@@ -108,6 +110,7 @@ void StoreImpl::track_one(const std::string& name) {
 void StoreImpl::add_baseline(TableIo& io) {
   Sealer sealer(*this);
   std::unordered_map<Hash, std::uint32_t> occurrences;
+  const Returning returning(db_, io);
   std::string names;
   for (const auto& c : io.info().columns) names += ", " + quote_name(c.name);
   const std::string rowid = io.has_rowid() ? rowid_name(io.info()) : "0";
@@ -119,7 +122,8 @@ void StoreImpl::add_baseline(TableIo& io) {
       values[i] = s.value(static_cast<int>(i) + 1);
       put_canonical(content, values[i], Collation::binary);
     }
-    auto identity = io.key_of(values);
+    auto identity = returning.at(s.integer(0));
+    if (!identity) identity = io.key_of(values);
     if (!identity) {
       const Hash row = hash_parts({"mycelial baseline 1", io.info().name, content});
       Bytes nth;
@@ -130,13 +134,25 @@ void StoreImpl::add_baseline(TableIo& io) {
       for (int i = 8; i < 12; ++i) hidden.random = hidden.random << 8 | name.bytes[i];
       identity = encode_identity(hidden);
     }
-    sealer.baseline_row(io, s.integer(0), *identity, values);
+    if (const auto was = likeness(io, *identity)) {
+      sealer.returning_row(io, s.integer(0), *identity, values, *was);
+    } else {
+      sealer.baseline_row(io, s.integer(0), *identity, values);
+    }
   }
   s.reset();
   sealer.finish_baseline();
 }
 
-/// Rows of peers that waited for this table.
+/// What the row was like when the table was untracked; nothing if it was not there.
+std::optional<Likeness> StoreImpl::likeness(const TableIo& io, ByteView identity) {
+  Use s(db_.cached(
+      "SELECT blocker FROM mycelial_row WHERE tbl = ?1 AND ident = ?2 AND status IN (1, 3)"));
+  s->bind(1, io.info().id).bind_blob(2, identity);
+  return s->step() ? Likeness::from(s->blob(0)) : std::nullopt;
+}
+
+/// Rows of peers that waited for this table, and rows of ours that were deleted meanwhile.
 void StoreImpl::reveal_parked(TableIo& io) {
   std::set<core::Identity> parked;
   Statement list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 3");
@@ -148,6 +164,9 @@ void StoreImpl::reveal_parked(TableIo& io) {
     put_hidden(io, id, RowStatus::hidden, unpack(at, nullptr), {});
   }
   if (!parked.empty()) settle(io.info().id, parked);
+  Statement(db_, "UPDATE mycelial_row SET blocker = NULL WHERE tbl = ?1 AND status = 1")
+      .bind(1, io.info().id)
+      .run();
 }
 
 Status StoreImpl::untrack(const std::string& name) {
@@ -157,20 +176,62 @@ Status StoreImpl::untrack(const std::string& name) {
     return s.ok() ? unknown : s;
   }
   return write([&] {
-    const TableIo* const io = tracked_here(name);
+    TableIo* const io = tracked_here(name);
     if (!io) throw StorageError(unknown.code(), std::string(unknown.message()));
     seal_journal();
+    park(*io);
     untrack_one(io->info().id);
   });
+}
+
+/// The table is not tracked any more, but its rows go on: they are kept whole, as those of peers
+/// are, with what the table showed.
+void StoreImpl::park(TableIo& io) {
+  const auto table = io.info().id;
+  const auto keep = [&](const RowRef& ref, const core::Identity* identity, core::Row& row) {
+    const auto values = io.read(ref);
+    if (!values) return;
+    for (auto& cell : row.cells) {
+      const auto position = io.position_of(cell.column);
+      if (position && cell.value.type == Type::in_table) cell.value = (*values)[*position];
+    }
+    std::erase_if(row.cells, [](const auto& c) { return c.value.type == Type::in_table; });
+    const auto key = identity ? core::Identity() : io.key_of(*values).value_or(core::Identity());
+    put_record(table, identity ? *identity : key, RowStatus::parked, row,
+               Likeness::of(io, ref.rowid, *values));
+    io.release();
+  };
+  segments_->for_each(table, [&](const RowEntry& e) {
+    core::Row row;
+    unpack_row(e.state, io.columns(), row);
+    core::Identity hidden;
+    if (e.hidden) hidden = wire_identity(*e.hidden);
+    keep({e.rowid, {}}, e.hidden ? &hidden : nullptr, row);
+    return true;
+  });
+  std::vector<core::Identity> shown;
+  Statement list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
+  list.bind(1, table);
+  while (list.step()) shown.emplace_back(list.blob(0));
+  list.reset();
+  for (const auto& identity : shown) {
+    const auto at = find_row(table, &io, identity);
+    auto row = unpack(at, &io);
+    keep({0, identity}, &identity, row);
+  }
+  Statement(
+      db_, "UPDATE mycelial_row SET status = 3, blocker = NULL WHERE tbl = ?1 AND status IN (2, 4)")
+      .bind(1, table)
+      .run();
 }
 
 void StoreImpl::untrack_one(std::uint32_t id) {
   tables_.erase(id);
   disarm(db_, id);
   segments_->drop_table(id);
-  for (const char* sql :
-       {"DELETE FROM mycelial_row WHERE tbl = ?1", "DELETE FROM mycelial_claim WHERE tbl = ?1",
-        "DELETE FROM mycelial_conflict WHERE tbl = ?1"}) {
+  hidden_known_.erase(id);
+  for (const char* sql : {"DELETE FROM mycelial_claim WHERE tbl = ?1",
+                          "DELETE FROM mycelial_conflict WHERE tbl = ?1"}) {
     Statement(db_, sql).bind(1, id).run();
   }
   load_tables();
