@@ -86,7 +86,9 @@ void StoreImpl::put_shown(const TableIo& io, std::int64_t rowid, ByteView identi
                           const core::Row& row) {
   pack_row(row, io.columns(), state_);
   if (io.has_rowid()) {
-    segments_->put(io.info().id, rowid, state_, local_identity(identity));
+    const bool hard = io.info().kind == TableKind::rowid_key && is_key_identity(identity);
+    segments_->put(io.info().id, rowid, state_, local_identity(identity),
+                   hard ? key_witness(identity) : 0);
   } else {
     write_record(io.info().id, identity, RowStatus::shown, {});
   }

@@ -15,7 +15,7 @@ namespace {
 std::string signature(const TableInfo& table) {
   Bytes all;
   for (const auto& [name, sql] : capture_triggers(table)) all += name + sql;
-  return hash_parts({all}).hex();
+  return hash_parts({all}).hex() + static_cast<char>('0' + static_cast<int>(table.kind));
 }
 
 void widen_journal(Connection& db, std::size_t key_columns) {
@@ -33,6 +33,13 @@ std::vector<std::string> trigger_names(Connection& db, std::uint32_t id) {
   s.bind_text(1, prefix);
   while (s.step()) out.emplace_back(s.text(0));
   return out;
+}
+
+/// What the table was when it was armed last; nothing if it was not, or still has its triggers.
+std::optional<TableKind> lost_triggers(Connection& db, std::uint32_t id) {
+  Statement s(db, "SELECT armed FROM mycelial_table WHERE id = ?1");
+  if (!s.bind(1, id).step() || s.text(0).empty() || !trigger_names(db, id).empty()) return {};
+  return static_cast<TableKind>(s.text(0).back() - '0');
 }
 
 void drop_triggers(Connection& db, std::uint32_t id) {
@@ -73,6 +80,7 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   auto& t = out.table;
   t = read_table(db, name);
   t.id = id ? id : table_number(db, t.name);
+  out.was = lost_triggers(db, t.id);
   out.moved = rename_table(db, t.id, t.name);
   out.columns = number_columns(db, t, !trigger_names(db, t.id).empty());
   widen_journal(db, t.key.size());
@@ -122,6 +130,14 @@ std::vector<TableInfo> tracked_tables(Connection& db) {
   }
   std::vector<TableInfo> out;
   for (const auto& [id, name] : names) out.push_back(read_table(db, name, id));
+  return out;
+}
+
+std::map<std::uint32_t, std::string> missing_tables(Connection& db) {
+  std::map<std::uint32_t, std::string> out;
+  Statement s(db, "SELECT id, name FROM mycelial_table WHERE tracked");
+  while (s.step()) out[static_cast<std::uint32_t>(s.number(0))] = s.text(1);
+  for (const auto& table : tracked_tables(db)) out.erase(table.id);
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ void create_capture_tables(Connection& db);
 struct Armed {
   TableInfo table;
   Numbering columns;
+  /// Its triggers were gone: it has been made anew, or nobody knows what happened. What it was.
+  std::optional<TableKind> was;
   std::optional<TableMove> moved;  ///< Rows of peers that were known under a name it has now.
 };
 /// `id`: of a table that is tracked already, whatever it was called; 0: a new one.
@@ -75,6 +78,8 @@ void drop_capture_tables(Connection& db);
 /// new since arm() gets an id here; the caller arms again. A tracked table that is gone is left
 /// out.
 std::vector<TableInfo> tracked_tables(Connection& db);
+/// Tracked tables that are not there, and their names.
+std::map<std::uint32_t, std::string> missing_tables(Connection& db);
 /// True when triggers are missing or do not fit the table's columns, indexes or key any more.
 bool needs_arming(Connection& db, const TableInfo& table);
 

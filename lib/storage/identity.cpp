@@ -55,6 +55,16 @@ bool is_key_identity(ByteView id) {
   return !id.empty() && id.front() == 'K';
 }
 
+std::uint32_t short_hash(ByteView bytes) {
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return static_cast<std::uint32_t>(hash >> 32 ^ hash);
+}
+
+std::uint32_t key_witness(ByteView id) {
+  return std::max(static_cast<std::uint32_t>(1), short_hash(id));
+}
+
 std::optional<HiddenIdentity> hidden_identity(ByteView id) {
   if (id.empty() || id.front() != 'H') return std::nullopt;
   ByteReader in(id.substr(1));

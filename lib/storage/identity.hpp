@@ -26,6 +26,10 @@ struct HiddenIdentity {
 
 core::Identity encode_identity(const HiddenIdentity& id);
 bool is_key_identity(ByteView id);
+/// 32 bits of a byte string; not for strangers' bytes.
+std::uint32_t short_hash(ByteView bytes);
+/// A hash of a key identity, not 0: enough to find the key among those of a table.
+std::uint32_t key_witness(ByteView id);
 /// Nothing if it is not one, or malformed.
 std::optional<HiddenIdentity> hidden_identity(ByteView id);
 

@@ -37,9 +37,7 @@ core::Value plain(const core::Value& v) {
 std::uint32_t hash_of(const core::Value& value) {
   Bytes bytes;
   put_canonical(bytes, plain(value), Collation::binary);
-  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return static_cast<std::uint32_t>(hash >> 32 ^ hash);
+  return short_hash(bytes);
 }
 
 }  // namespace

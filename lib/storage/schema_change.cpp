@@ -32,13 +32,16 @@ void StoreImpl::load_tables() {
 void StoreImpl::rearm_if_schema_changed(bool may_write) {
   const auto version = db_.integer("PRAGMA schema_version");
   if (version == schema_version_) return;
+  arming_due_ = false;
   load_tables();
+  if (await_missing(may_write)) return;
   std::map<std::uint32_t, std::string> stale;
   for (const auto& [id, io] : tables_) {
     if (needs_arming(db_, io->info())) stale[id] = io->info().name;
   }
+  arming_due_ |= !stale.empty();
   if (!may_write || stale.empty()) {
-    if (stale.empty()) schema_version_ = version;
+    if (!arming_due_) schema_version_ = version;
     return;
   }
   for (const auto& [id, name] : stale) {
@@ -48,6 +51,7 @@ void StoreImpl::rearm_if_schema_changed(bool may_write) {
       continue;
     }
     const auto armed = arm(db_, name, id);
+    if (armed.was) rebuilt_[id] = *armed.was;
     if (armed.moved) renamed_.push_back(*armed.moved);
     auto& moved = rearmed_[id];
     moved.insert(moved.end(), armed.columns.moved.begin(), armed.columns.moved.end());
@@ -55,6 +59,41 @@ void StoreImpl::rearm_if_schema_changed(bool may_write) {
   }
   load_tables();
   schema_version_ = db_.integer("PRAGMA schema_version");
+  arming_due_ = false;
+}
+
+/// A table is not there while it is rebuilt, if DROP and RENAME are not one transaction. Waits for
+/// a moment: then it has been dropped. True: do nothing yet.
+bool StoreImpl::await_missing(bool may_write) {
+  constexpr std::uint64_t kRebuildMs = 3000;
+  const auto missing = missing_tables(db_);
+  std::erase_if(gone_, [&](const auto& g) { return !missing.contains(g.first); });
+  const auto now = options_.clock->monotonic_ms();
+  for (const auto& [id, name] : missing) {
+    const auto since = gone_.try_emplace(id, now).first->second;
+    if (now - since >= kRebuildMs && !may_write) {
+      arming_due_ = true;
+      continue;
+    }
+    if (now - since < kRebuildMs && !may_write) return true;
+    if (now - since < kRebuildMs) {
+      throw StorageError(Errc::busy, name + " is not there: dropped, or being rebuilt just now");
+    }
+    notes_.insert(name + " is no longer tracked: it was dropped here; peers keep its rows");
+    forget(id);
+    gone_.erase(id);
+  }
+  return false;
+}
+
+/// The table is not tracked any more, and its rows are gone from here.
+void StoreImpl::forget(std::uint32_t id) {
+  Statement(db_, "DELETE FROM mycelial_row WHERE tbl = ?1 AND status = 0").bind(1, id).run();
+  Statement(
+      db_, "UPDATE mycelial_row SET status = 3, blocker = NULL WHERE tbl = ?1 AND status IN (2, 4)")
+      .bind(1, id)
+      .run();
+  untrack_one(id);
 }
 
 /// The second half, once the identity is sure: local writes first.
@@ -62,6 +101,12 @@ void StoreImpl::finish_rearming() {
   if (rearmed_.empty()) return;
   seal_journal();
   unwatched_.clear();
+  for (const auto id : std::exchange(dropped_, {})) {
+    notes_.insert(
+        table(id)->info().name +
+        " is another table than the one that was tracked; track it if peers should have it");
+    forget(id);
+  }
   for (const auto& [id, moved] : rearmed_) {
     if (TableIo* io = table(id)) Applier(*this).reveal(*io, moved);
   }

@@ -4,60 +4,9 @@
 #include <unordered_map>
 
 #include "core/hybrid_clock.hpp"
-#include "storage/sealer.hpp"
+#include "storage/touched.hpp"
 
 namespace mycelial::storage {
-
-/// What became of one row between two seals, while the journal is replayed slot by slot. A slot is
-/// a rowid, or a number that stands for a key in a WITHOUT ROWID table.
-struct Sealer::Touched {
-  core::Identity identity;  // empty until known
-  std::optional<LocalIdentity> hidden;
-  std::uint64_t number = 0;  // of its insert in the journal, and that entry's random number:
-  std::uint32_t random = 0;  // its identity if its key turns out to have a NULL
-  std::optional<std::int64_t> old_rowid;  // its place when the replay began...
-  RowState old_state;                     // ...and what the book said then
-  std::optional<std::int64_t> slot;       // its place now; none once it died
-  bool is_new = false, fresh = false, removed = false, upsert = false;
-  core::Hlc last = 0;
-  std::vector<std::pair<std::uint32_t, core::Hlc>> columns;
-
-  void wrote(const ColumnMask& mask, std::span<const std::uint32_t> ids, core::Hlc time) {
-    last = time;
-    for (const auto id : ids) {
-      if (!mask.test(id)) continue;
-      const auto it = std::find_if(columns.begin(), columns.end(),
-                                   [&](const auto& c) { return c.first == id; });
-      if (it == columns.end()) {
-        columns.emplace_back(id, time);
-      } else {
-        it->second = time;
-      }
-    }
-  }
-};
-
-struct Sealer::Slot {
-  int occupant = -1;         // index into `touched`
-  bool in_the_way = false;   // an insert found it holding what it wanted; not decided yet
-  std::uint64_t intent = 0;  // which insert: see Table::done
-};
-
-struct Sealer::Table {
-  TableIo* io = nullptr;
-  std::vector<Touched> touched;
-  std::unordered_map<std::int64_t, Slot> slots;
-  std::unordered_map<core::Identity, std::int64_t> key_slots;  // WITHOUT ROWID
-  std::vector<core::Identity> slot_keys;
-  std::optional<std::pair<std::uint64_t, std::uint32_t>> automatic;  // number, random
-  std::uint64_t done = 0;  // inserts and the like so far: what is in the way is so for the next one
-  bool buried = false;     // some row was: its identity may be back in another slot
-};
-
-struct Sealer::Gathered {
-  TableIo* io;
-  Touched* what;
-};
 
 namespace {
 
@@ -76,10 +25,7 @@ std::int64_t Sealer::slot_of(Table& t, const JournalEntry& e) {
   if (t.io->has_rowid()) return e.row;
   const auto id = key_identity(t.io->info(), e.key);
   if (!id) return -1;
-  const auto [it, added] =
-      t.key_slots.try_emplace(*id, static_cast<std::int64_t>(t.slot_keys.size()));
-  if (added) t.slot_keys.push_back(*id);
-  return it->second;
+  return t.slot_of(*id);
 }
 
 /// The slot, with the row that the book knows there.
@@ -91,6 +37,7 @@ Sealer::Slot& Sealer::enter(Table& t, std::int64_t number) {
     if (!s_.segments_->find(t.io->info().id, number, entry_)) return it->second;
     found.hidden = entry_.hidden;
     found.old_state = entry_.state;
+    found.witness = entry_.witness;
     if (found.hidden) found.identity = s_.wire_identity(*found.hidden);
   } else {
     found.identity = t.slot_keys[static_cast<std::size_t>(number)];
@@ -121,6 +68,26 @@ void Sealer::bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delet
   slot.occupant = -1;
 }
 
+/// A row begins in the slot.
+void Sealer::add_row(Table& t, const JournalEntry& e, std::int64_t slot, core::Hlc time) {
+  Touched row;
+  row.is_new = row.fresh = true;
+  row.slot = slot;
+  row.last = time;
+  std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
+  const bool automatic = e.op == Op::insert && t.automatic && e.row != -1;
+  if (automatic) own = *t.automatic;
+  if (automatic || t.io->info().kind == TableKind::keyless) {
+    row.hidden = LocalIdentity{label_, own.first, own.second};
+    row.identity = s_.wire_identity(*row.hidden);
+  } else {
+    row.number = own.first;
+    row.random = own.second;
+  }
+  t.automatic.reset();
+  t.touched.push_back(std::move(row));
+}
+
 void Sealer::replay(const JournalEntry& e) {
   last_number_ = e.number;
   const core::Hlc time = clock_.stamp_write(e.ms, now_);
@@ -138,28 +105,12 @@ void Sealer::replay(const JournalEntry& e) {
   Slot& slot = enter(t, number);
   switch (e.op) {
     case Op::insert:
-    case Op::rekey: {
+    case Op::rekey:
       bury(t, slot, &e, false);
-      Touched row;
-      row.is_new = row.fresh = true;
-      row.slot = number;
-      row.last = time;
-      std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
-      const bool automatic = e.op == Op::insert && t.automatic && e.row != -1;
-      if (automatic) own = *t.automatic;
-      if (automatic || io->info().kind == TableKind::keyless) {
-        row.hidden = LocalIdentity{label_, own.first, own.second};
-        row.identity = s_.wire_identity(*row.hidden);
-      } else {
-        row.number = own.first;
-        row.random = own.second;
-      }
-      t.automatic.reset();
       slot = {static_cast<int>(t.touched.size()), false, 0};
-      t.touched.push_back(std::move(row));
+      add_row(t, e, number, time);
       ++t.done;
       break;
-    }
     case Op::update: {
       const bool intended = slot.in_the_way && slot.intent == t.done;
       ++t.done;
@@ -168,7 +119,8 @@ void Sealer::replay(const JournalEntry& e) {
       row.upsert |= intended;
       slot.in_the_way = false;
       row.wrote(e.mask, io->column_ids(), time);
-      if (!s_.unwatched_.empty()) row.wrote(s_.unwatched_[e.table], io->column_ids(), time);
+      if (!s_.unwatched_.empty() && !s_.rebuilt_.contains(e.table))
+        row.wrote(s_.unwatched_[e.table], io->column_ids(), time);
       break;
     }
     case Op::remove:
@@ -270,8 +222,9 @@ void Sealer::describe(const Gathered& g, std::span<const core::Value> values, bo
     const auto it = std::find_if(g.what->columns.begin(), g.what->columns.end(),
                                  [&](const auto& c) { return c.first == ids[i]; });
     const bool unwatched = is_unwatched(*g.io, ids[i]);
-    const bool changed =
-        it != g.what->columns.end() && !(unwatched && is_default(*g.io, i, values[i]));
+    const bool changed = it != g.what->columns.end() &&
+                         !(unwatched && is_default(*g.io, i, values[i])) &&
+                         (it->second != kByNobody || !core::winner(old_, ids[i], s_.meta_.ranks()));
     if (!changed && !w.fresh && (!w.upsert || unwatched)) continue;
     const core::Hlc time = changed ? it->second : w.fresh ? w.time : 0;
     w.written.push_back({ids[i], time, values[i]});
@@ -331,6 +284,8 @@ void Sealer::seal_row(const Gathered& g) {
     emit(*g.io, g.what->identity, piece_.row);
     if (values.empty() && g.what->removed) kill_losers_of(*g.io, g.what->identity);
     if (!values.empty() || was_alive) touched_tables_.insert(table);
+  } else if (before_.place == BookRow::Place::segment && g.what->slot && tables_[table].rebuilt) {
+    s_.put_shown(*g.io, *g.what->slot, g.what->identity, old_);  // only its place is new
   }
 }
 
@@ -375,6 +330,9 @@ void Sealer::keep(const Gathered& g, const BookRow& before, core::Row& merged, b
 /// Adds the piece to the set; its columns are renumbered as the schema record has them.
 void Sealer::emit(TableIo& io, const core::Identity& identity, core::Row& piece) {
   for (auto& cell : piece.cells) cell.column = *io.position_of(cell.column);
+  if (!std::ranges::is_sorted(piece.cells, {}, &core::Cell::column)) {  // columns in another order
+    std::ranges::stable_sort(piece.cells, {}, &core::Cell::column);
+  }
   if (last_emitted_ != &io && schemas_.insert(io.schema_hash()).second) {
     Statement announced(s_.db_, "SELECT announced FROM mycelial_schema WHERE hash = ?1");
     announced.bind_blob(1, io.schema_hash().view());
@@ -499,9 +457,10 @@ void Sealer::finish_baseline() {
 std::optional<core::UnitRef> Sealer::run() {
   begin();
   read_journal(s_.db_, 0, [this](const JournalEntry& e) { replay(e); });
-  if (last_number_ == 0 && s_.losers_.empty()) return std::nullopt;
+  if (last_number_ == 0 && s_.losers_.empty() && s_.rebuilt_.empty()) return std::nullopt;
+  match_rebuilt();
   for (auto& [id, t] : tables_) {
-    decide_evictions(t);
+    if (!t.rebuilt) decide_evictions(t);
     gather(t);
   }
   for (const auto& g : rows_) {  // slots are left before others move in
@@ -575,7 +534,7 @@ std::set<core::Identity> Sealer::freed(std::uint32_t table, const std::set<RowNa
 
 std::optional<core::UnitRef> StoreImpl::seal_journal() {
   const bool captured = count_journal(db_, 1) != 0;
-  if (!captured && losers_.empty()) return std::nullopt;
+  if (!captured && losers_.empty() && rebuilt_.empty()) return std::nullopt;
   return Sealer(*this).run();
 }
 

@@ -36,11 +36,14 @@ class Sealer {
   struct Slot;
   struct Table;
   struct Gathered;
+  class Rebuild;
 
   void replay(const JournalEntry& e);
   std::int64_t slot_of(Table& t, const JournalEntry& e);
   Slot& enter(Table& t, std::int64_t number);
   void bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delete);
+  void match_rebuilt();
+  void add_row(Table& t, const JournalEntry& entry, std::int64_t slot, core::Hlc time);
   RowRef ref_of(Table& t, std::int64_t slot) const;
   void decide_evictions(Table& t);
   void gather(Table& t);

@@ -34,6 +34,7 @@ struct Segments::Segment {
     std::uint32_t numbers = 0;  // where they begin in the pool; the shape says how many
     bool is_hidden = false;
     LocalIdentity hidden;
+    std::uint32_t witness = 0;
   };
   struct Shape {
     Bytes bytes;
@@ -93,6 +94,7 @@ void Segments::Segment::entry(const Row& row, RowEntry& out) const {
   out.state.shape = shapes[row.shape].bytes;
   const auto numbers = numbers_of(row);
   out.state.numbers.assign(numbers.begin(), numbers.end());
+  out.witness = row.witness;
   out.hidden = row.is_hidden ? std::optional(row.hidden) : std::nullopt;
 }
 
@@ -118,7 +120,8 @@ void Segments::Segment::compact() {
 }
 
 // A row: step to its rowid; unless all as in the row before, shape and kind of identity; its
-// numbers as differences to those of the row before of the same shape; its hidden identity.
+// numbers as differences to those of the row before of the same shape; its hidden identity, or what
+// tells its key.
 Bytes Segments::Segment::encode() const {
   Bytes out;
   put_varint(out, rows.size());
@@ -132,11 +135,13 @@ Bytes Segments::Segment::encode() const {
   Row before;
   for (const auto& r : rows) {
     const bool same = &r != rows.data() && r.shape == before.shape &&
-                      r.is_hidden == before.is_hidden && r.hidden.origin == before.hidden.origin;
+                      r.is_hidden == before.is_hidden && !r.witness == !before.witness &&
+                      r.hidden.origin == before.hidden.origin;
     put_step(out, static_cast<std::uint64_t>(r.rowid) - static_cast<std::uint64_t>(before.rowid),
              !same);
     if (!same) {
-      put_varint(out, static_cast<std::uint64_t>(r.shape) << 1 | (r.is_hidden ? 1 : 0));
+      put_varint(out, static_cast<std::uint64_t>(r.shape) << 2 | (r.witness ? 2 : 0) |
+                          (r.is_hidden ? 1 : 0));
       if (r.is_hidden) put_varint(out, r.hidden.origin);
     }
     const auto numbers = numbers_of(r);
@@ -148,6 +153,7 @@ Bytes Segments::Segment::encode() const {
       put_varint(out, zigzag(static_cast<std::int64_t>(r.hidden.number - before.hidden.number)));
       out.append(reinterpret_cast<const char*>(&r.hidden.random), 4);
     }
+    if (r.witness) out.append(reinterpret_cast<const char*>(&r.witness), 4);
     before = r;
   }
   return out;
@@ -167,6 +173,7 @@ void Segments::Segment::decode(ByteView in_bytes) {
     last[i].resize(shapes[i].count);
   }
   Row before;
+  bool has_witness = false;
   for (auto& r : rows) {
     bool spelled = false;
     r = before;
@@ -174,7 +181,8 @@ void Segments::Segment::decode(ByteView in_bytes) {
         static_cast<std::int64_t>(static_cast<std::uint64_t>(before.rowid) + get_step(in, spelled));
     if (spelled) {
       const auto shape = in.varint();
-      r.shape = static_cast<std::uint32_t>(shape >> 1);
+      r.shape = static_cast<std::uint32_t>(shape >> 2);
+      has_witness = shape & 2;
       r.is_hidden = shape & 1;
       if (r.is_hidden) {
         r.hidden.origin = static_cast<core::Origin>(in.varint());
@@ -192,6 +200,11 @@ void Segments::Segment::decode(ByteView in_bytes) {
       r.hidden.number = before.hidden.number + static_cast<std::uint64_t>(unzigzag(in.varint()));
       const ByteView random = in.bytes(4);
       if (random.size() == 4) std::memcpy(&r.hidden.random, random.data(), 4);
+    }
+    r.witness = 0;
+    if (has_witness) {
+      const ByteView witness = in.bytes(4);
+      if (witness.size() == 4) std::memcpy(&r.witness, witness.data(), 4);
     }
     if (!in.ok()) throw damaged();
     before = r;
@@ -284,7 +297,7 @@ bool Segments::find(std::uint32_t table, std::int64_t rowid, RowEntry& out) {
 }
 
 void Segments::put(std::uint32_t table, std::int64_t rowid, const RowState& state,
-                   const std::optional<LocalIdentity>& hidden) {
+                   const std::optional<LocalIdentity>& hidden, std::uint32_t witness) {
   auto& s = segment_for(table, rowid);
   auto r = s.at(rowid);
   const bool is_new = r == s.rows.end() || r->rowid != rowid;
@@ -298,6 +311,7 @@ void Segments::put(std::uint32_t table, std::int64_t rowid, const RowState& stat
   if (hidden && (!r->is_hidden || r->hidden != *hidden)) name(table, *hidden, rowid);
   r->is_hidden = hidden.has_value();
   r->hidden = hidden.value_or(LocalIdentity{});
+  r->witness = witness;
   touch(s);
   if (s.rows.size() > 2 * kRowsPerSegment) {
     split(s);

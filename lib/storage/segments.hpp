@@ -28,6 +28,7 @@ struct RowEntry {
   std::int64_t rowid = 0;
   RowState state;
   std::optional<LocalIdentity> hidden;  ///< None: the identity is the row's declared key.
+  std::uint32_t witness = 0;            ///< Of that key, where the rowid is not the key; else 0.
 };
 
 class Segments {
@@ -38,7 +39,7 @@ class Segments {
   /// False: no such row. Writes into `out`, whose memory is used again.
   bool find(std::uint32_t table, std::int64_t rowid, RowEntry& out);
   void put(std::uint32_t table, std::int64_t rowid, const RowState& state,
-           const std::optional<LocalIdentity>& hidden);
+           const std::optional<LocalIdentity>& hidden, std::uint32_t witness);
   void erase(std::uint32_t table, std::int64_t rowid);
   /// Calls f for each row of the table in rowid order, from rowid `from` on, until it gives false.
   template <class F>

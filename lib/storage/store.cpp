@@ -92,6 +92,8 @@ Status StoreImpl::write(const std::function<void()>& work) {
       rearmed_.clear();
       unwatched_.clear();
       renamed_.clear();
+      rebuilt_.clear();
+      dropped_.clear();
       cache_version_ = -1;
       schema_version_ = -1;
       tail_bytes_.reset();
@@ -185,13 +187,21 @@ void StoreImpl::renew_nonce(const Bytes& current) {
 }
 
 bool StoreImpl::changed_outside() {
-  bool changed = false;
+  bool changed = false, schema_changed = false;
   const Status status = guard([&] {
     const auto version = db_.integer("PRAGMA data_version");
     changed = version != poll_version_;
     poll_version_ = version;
+    schema_changed = changed && db_.integer("PRAGMA schema_version") != schema_version_;
   });
+  if (schema_changed) arm_if_due();
   return changed || !status.ok();
+}
+
+/// A table without triggers loses writes, so it does not wait for the next seal.
+void StoreImpl::arm_if_due() {
+  const Status looked = read_only([] {});
+  if (looked.ok() && arming_due_) (void)write([] {});
 }
 
 Result<std::uint64_t> StoreImpl::journal_entries(std::uint64_t limit) {
@@ -209,7 +219,7 @@ Result<std::vector<core::UnitRef>> StoreImpl::seal() {
   bool needed = !losers_.empty();
   Status status = read_only([&] {
     if (!Meta::exists(db_)) return;
-    needed = needed || is_copy() || count_journal(db_, 1) != 0;
+    needed = needed || is_copy() || arming_due_ || count_journal(db_, 1) != 0;
   });
   if (!status.ok()) return status;
   if (needed) {

@@ -111,6 +111,9 @@ class StoreImpl final : public Store {
   TableIo* table(std::uint32_t id);
   void rearm_if_schema_changed(bool may_write);
   void finish_rearming();
+  bool await_missing(bool may_write);
+  void arm_if_due();
+  void forget(std::uint32_t table);
 
   // track.cpp
   void enable_wal();
@@ -204,7 +207,11 @@ class StoreImpl final : public Store {
   std::map<Hash, core::UnitRef> cuts_;                          // made for peers, in this run
   Bytes nonce_, nonce_before_;  // the second one until the first is committed
   std::int64_t schema_version_ = -1;
+  bool arming_due_ = false;                        // a read found triggers that do not fit
   std::map<std::uint32_t, ColumnMoves> rearmed_;   // in this transaction
+  std::map<std::uint32_t, TableKind> rebuilt_;     // the same: what they were
+  std::set<std::uint32_t> dropped_;                // the same: other tables have their names
+  std::map<std::uint32_t, std::uint64_t> gone_;    // tables that are not there; since when
   std::vector<TableMove> renamed_;                 // the same
   std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
