@@ -265,7 +265,7 @@ MYCELIAL_CAPI mycelial_code mycelial_check(mycelial_replica* replica, mycelial_t
 typedef struct mycelial_link_caps {
   uint32_t struct_size;
   uint32_t delay_ms;          /* expected one-way delay. Default 20 */
-  uint64_t message_bytes_max; /* the largest message the link takes, >= 64. Default 65536 */
+  uint64_t message_bytes_max; /* the largest message the link takes, >= 128. Default 65536 */
   uint64_t bytes_per_second;  /* 0: unknown and fast. Default 0 */
   uint32_t group;             /* 1: every member of a group hears each message. Default 0 */
   uint32_t reserved;

@@ -153,8 +153,9 @@ mycelial_code mycelial_acceptor_link(mycelial_acceptor* acceptor, const mycelial
     }
     mycelial_link_caps facts = default_caps();
     if (Status status = read_sized(caps, facts, "caps"); !status.ok()) return status;
-    if (facts.message_bytes_max < 64) {
-      return Status(Errc::invalid_argument, "message_bytes_max is less than 64");
+    if (facts.message_bytes_max < kMessageBytesMin) {
+      return Status(Errc::invalid_argument,
+                    "message_bytes_max is less than " + std::to_string(kMessageBytesMin));
     }
     LinkCaps to;
     to.message_bytes_max = facts.message_bytes_max;

@@ -16,11 +16,16 @@
 
 namespace mycelial {
 
+/// A link that takes less is closed at once: some messages would not fit however little they say. A
+/// transport over smaller packets cuts and joins messages itself.
+inline constexpr std::size_t kMessageBytesMin = 128;
+
 /// Facts about a link that the engine adapts to.
 struct LinkCaps {
-  std::size_t message_bytes_max = 64 * 1024;  ///< MTU: the largest message send() takes, >= 64.
-  std::uint64_t bytes_per_second = 0;         ///< Expected rate; 0 means unknown and fast.
-  std::uint32_t delay_ms = 20;                ///< Expected one-way delay.
+  /// MTU: the largest message send() takes, at least kMessageBytesMin.
+  std::size_t message_bytes_max = 64 * 1024;
+  std::uint64_t bytes_per_second = 0;  ///< Expected rate; 0 means unknown and fast.
+  std::uint32_t delay_ms = 20;         ///< Expected one-way delay.
   bool group = false;  ///< True: every member of a group hears each message (topic, multicast).
 };
 

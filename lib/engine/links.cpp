@@ -62,8 +62,10 @@ void Links::say_bye(core::LinkNumber number, const Status& reason, const core::S
                     std::uint64_t session) {
   LinkState* const state = find(number);
   if (state == nullptr || state->closing) return;
+  constexpr std::size_t kBesideReason = 40;  // of the message
   core::ByeMessage bye;
-  bye.reason = std::string(reason.message());
+  bye.reason =
+      std::string(reason.message()).substr(0, state->caps.message_bytes_max - kBesideReason);
   const Bytes bytes = codec::encode_message({site, session, std::move(bye)});
   if (bytes.size() <= state->caps.message_bytes_max) (void)state->about.link->send(bytes);
   state->fault = std::string(reason.message());

@@ -84,7 +84,7 @@ class Game final : public core::Port {
   }
 
   void up(core::LinkNumber link) {
-    static constexpr std::size_t kMtu[] = {1024, 65536, 256 * 1024};
+    static constexpr std::size_t kMtu[] = {128, 65536, 256 * 1024};
     static constexpr std::uint64_t kRate[] = {0, 100, 100'000};
     LinkCaps caps;
     caps.message_bytes_max = mtu_[link] = kMtu[feed_.below(3)];

@@ -172,7 +172,8 @@ class TransportKit {
            "on_link does not name the endpoint that was dialed");
     expect(!wire.near->remote().empty() && !wire.far->remote().empty(), "remote() is empty");
     const LinkCaps caps = wire.near->caps();
-    expect(caps.message_bytes_max >= 64, "message_bytes_max is below 64");
+    expect(caps.message_bytes_max >= kMessageBytesMin,
+           "message_bytes_max is below " + std::to_string(kMessageBytesMin));
     std::multiset<std::string> there;
     std::multiset<std::string> back;
     for (std::size_t i = 0; i < 200; ++i) {

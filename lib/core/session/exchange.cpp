@@ -19,6 +19,12 @@ Exchange::~Exchange() = default;
 void Exchange::link_up(LinkNumber number, const LinkCaps& caps, TimeMs now) {
   Impl& s = *impl_;
   s.now = now;
+  if (caps.message_bytes_max < kMessageBytesMin) {
+    return s.give_up(number,
+                     "the link takes messages of " + std::to_string(caps.message_bytes_max) +
+                         " bytes at most, but mycelial needs " + std::to_string(kMessageBytesMin) +
+                         "; let the transport cut and join them");
+  }
   LinkState& link = s.links[number];
   link = {};
   link.caps = caps;

@@ -114,8 +114,8 @@ struct Exchange::Impl {
   std::optional<Message> next_message(LinkNumber number, LinkState& link);
   std::optional<HaveMessage> next_statement(LinkState& link);
   bool send_fragment(LinkNumber number, LinkState& link);
-  std::size_t message_room(const LinkCaps& caps) const;    // for what varies in a control message
-  std::size_t fragment_bytes(const LinkCaps& caps) const;  // of a unit in one message
+  std::size_t message_bytes(const LinkCaps& caps) const;  // of the largest message that we send
+  std::size_t control_bytes(const LinkCaps& caps) const;  // of the largest but for fragments
   TimeMs fragment_time(const LinkCaps& caps) const;
   TimeMs patience(const LinkCaps& caps) const;  // how long an answer may take
 

@@ -3,16 +3,13 @@
 #include <algorithm>
 
 #include "core/session/impl.hpp"
+#include "core/session/sizes.hpp"
 
 namespace mycelial::core {
 namespace {
 
 constexpr std::uint64_t kAnswerBytes = 8 * 1024 * 1024;  // to one request, at most
 constexpr std::size_t kNeedsPerWant = 4096;
-constexpr std::size_t kNeedBytes = 44;   // of one need, at most
-constexpr std::size_t kTipBytes = 48;    // of one tip, at most
-constexpr std::size_t kPartBytes = 20;   // of one unit begun, beside its ranges
-constexpr std::size_t kRangeBytes = 12;  // of one missing range, about
 constexpr std::size_t kLaterMax = 32;
 constexpr TimeMs kGroupWait = 500;
 
@@ -90,8 +87,9 @@ void Exchange::Impl::plan_all() {
 /// A request for what is due from one session of the link, as much as fits one message.
 std::optional<WantMessage> Exchange::Impl::next_want(LinkNumber number, LinkState& link) {
   WantMessage m;
-  std::size_t room = message_room(link.caps);
-  const std::size_t for_needs = room / 2;  // the rest is for units begun
+  const std::size_t most = control_bytes(link.caps);
+  std::size_t room = most - sizes::want(most);
+  const std::size_t for_parts = room / 2;  // units begun
   for (auto& [stream, a] : asked) {
     if (a.link != number || a.state != Asked::State::due) continue;
     if (m.to && m.to != a.session) continue;
@@ -100,10 +98,13 @@ std::optional<WantMessage> Exchange::Impl::next_want(LinkNumber number, LinkStat
       a.state = Asked::State::sent;
       continue;
     }
-    const bool fits = (m.needs.size() + 1) * kNeedBytes <= for_needs;
-    if (m.needs.size() >= kNeedsPerWant || (!fits && !m.needs.empty())) break;
+    const WantMessage::Need need{stream, first, a.last, a.attempt};
+    const std::size_t bytes = sizes::need(need);
+    const bool fits = m.needs.empty() || bytes + for_parts <= room;
+    if (m.needs.size() >= kNeedsPerWant || !fits) break;
     m.to = a.session;
-    m.needs.push_back({stream, first, a.last, a.attempt});
+    m.needs.push_back(need);
+    room -= bytes;
     a.state = Asked::State::sent;
   }
   const auto peer = link.peers.find(m.to);
@@ -112,7 +113,6 @@ std::optional<WantMessage> Exchange::Impl::next_want(LinkNumber number, LinkStat
   peer->second.feeds_us |= m.graft;
   peer->second.fresh = false;
   peer->second.asked_at = now;
-  room -= std::min(room, m.needs.size() * kNeedBytes);
   name_parts(m, room);
   return m;
 }
@@ -130,16 +130,22 @@ void Exchange::Impl::name_parts(WantMessage& m, std::size_t room) const {
           return need.stream == unit.stream && need.first <= unit.last && unit.first <= need.last;
         });
     if (!wanted) continue;
-    auto missing = depot.missing(unit);
-    if (missing.empty()) continue;
-    if (room < kPartBytes + kRangeBytes) return;
-    missing.resize(std::min(missing.size(), (room - kPartBytes) / kRangeBytes));
-    room -= kPartBytes + kRangeBytes * missing.size();
-    m.parts.push_back({unit.id, std::move(missing)});
+    if (room <= sizes::kPart) break;
+    WantMessage::Part part{unit.id, {}};
+    std::size_t bytes = sizes::kPart;
+    for (const auto& range : depot.missing(unit)) {
+      if (bytes + sizes::range(range) > room) break;
+      bytes += sizes::range(range);
+      part.missing.push_back(range);
+    }
+    if (part.missing.empty()) continue;
+    room -= bytes;
+    m.parts.push_back(std::move(part));
   }
   for (const auto& entry : depot.have()) {
-    if (room < kTipBytes) return;
-    room -= kTipBytes;
+    const std::size_t bytes = sizes::tip(entry.first, entry.second);
+    if (bytes > room) return;
+    room -= bytes;
     m.tips.emplace_back(entry);
   }
 }
@@ -181,7 +187,7 @@ void Exchange::Impl::answer(LinkNumber number, Peer& peer, const WantMessage& m,
   std::uint64_t room = kAnswerBytes;
   if (link.caps.bytes_per_second) {
     const auto enough =
-        std::max<std::uint64_t>(8 * link.caps.bytes_per_second, 4 * fragment_bytes(link.caps));
+        std::max<std::uint64_t>(8 * link.caps.bytes_per_second, 4 * message_bytes(link.caps));
     room = std::min(room, enough);
   }
   std::vector<UnitRef> units;

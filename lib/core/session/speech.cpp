@@ -3,33 +3,31 @@
 #include <algorithm>
 
 #include "core/session/impl.hpp"
+#include "core/session/sizes.hpp"
 
 namespace mycelial::core {
 namespace {
 
-constexpr std::size_t kOverhead = 96;             // bytes of a message beside what varies, at most
-constexpr std::size_t kFragmentMax = 128 * 1024;  // so that urgent things wait little
+constexpr std::size_t kMessageMax = 128 * 1024;  // so that urgent things wait little
 constexpr std::size_t kControlMax = 32 * 1024;
-constexpr std::size_t kTipBytes = 48;  // of one entry of a statement, at most
+constexpr std::uint64_t kSlowMessage = 160;  // not less, however slow the link
 
 }  // namespace
 
-std::size_t Exchange::Impl::fragment_bytes(const LinkCaps& caps) const {
-  std::size_t bytes = std::min(kFragmentMax, caps.message_bytes_max);
-  if (caps.bytes_per_second) {
-    const auto quarter = std::max<std::uint64_t>(caps.bytes_per_second / 4, kOverhead + 64);
-    bytes = std::min<std::size_t>(bytes, quarter);
-  }
-  return bytes > kOverhead + 16 ? bytes - kOverhead : 16;
+std::size_t Exchange::Impl::message_bytes(const LinkCaps& caps) const {
+  const std::size_t bytes = std::min(kMessageMax, caps.message_bytes_max);
+  if (!caps.bytes_per_second) return bytes;
+  const auto quarter = std::max(caps.bytes_per_second / 4, kSlowMessage);
+  return std::min<std::size_t>(bytes, quarter);
 }
 
-std::size_t Exchange::Impl::message_room(const LinkCaps& caps) const {
-  return std::min(fragment_bytes(caps), kControlMax);
+std::size_t Exchange::Impl::control_bytes(const LinkCaps& caps) const {
+  return std::min(message_bytes(caps), kControlMax);
 }
 
 TimeMs Exchange::Impl::fragment_time(const LinkCaps& caps) const {
   if (!caps.bytes_per_second) return 0;
-  return 1000 * (fragment_bytes(caps) + kOverhead) / caps.bytes_per_second;
+  return 1000 * message_bytes(caps) / caps.bytes_per_second;
 }
 
 TimeMs Exchange::Impl::patience(const LinkCaps& caps) const {
@@ -84,8 +82,16 @@ std::optional<HaveMessage> Exchange::Impl::next_statement(LinkState& link) {
   if (!speech.full && speech.about.empty() && !speech.reply && speech.unwanted.empty()) {
     return std::nullopt;
   }
-  const std::size_t most = std::max<std::size_t>(1, message_room(link.caps) / kTipBytes);
+  const std::size_t most = control_bytes(link.caps);
+  std::size_t room = most - sizes::have(most);
   HaveMessage m;
+  const auto add = [&](const Stream& stream, const Tip& tip) {
+    const std::size_t bytes = sizes::tip(stream, tip);
+    if (bytes > room) return false;
+    room -= bytes;
+    m.tips.emplace_back(stream, tip);
+    return true;
+  };
   m.have = link.said = digest();
   m.reply = std::exchange(speech.reply, false);
   const Have& have = depot.have();
@@ -93,7 +99,7 @@ std::optional<HaveMessage> Exchange::Impl::next_statement(LinkState& link) {
     if (!speech.spoken) speech.number = ++statements;
     m.number = speech.number;
     auto it = speech.spoken ? have.upper_bound(*speech.spoken) : have.begin();
-    for (; it != have.end() && m.tips.size() < most; ++it) m.tips.emplace_back(*it);
+    while (it != have.end() && add(it->first, it->second)) ++it;
     m.last_part = it == have.end();
     if (m.last_part) {
       speech.full = false;
@@ -107,9 +113,9 @@ std::optional<HaveMessage> Exchange::Impl::next_statement(LinkState& link) {
   m.number = ++statements;
   auto& streams = speech.unwanted.empty() ? speech.about : speech.unwanted;
   m.push = speech.unwanted.empty() ? 0 : 1;
-  while (!streams.empty() && m.tips.size() < most) {
+  while (!streams.empty()) {
     const auto it = have.find(*streams.begin());
-    m.tips.emplace_back(*streams.begin(), it == have.end() ? Tip{} : it->second);
+    if (!add(*streams.begin(), it == have.end() ? Tip{} : it->second)) break;
     streams.erase(streams.begin());
   }
   return m;
@@ -125,8 +131,9 @@ bool Exchange::Impl::send_fragment(LinkNumber number, LinkState& link) {
     link.data.erase(job);
   };
   const ByteRange range = job->ranges.front();
-  const std::size_t size =
-      std::min<std::uint64_t>(fragment_bytes(link.caps), range.end - range.begin);
+  const std::size_t most = message_bytes(link.caps);
+  const std::size_t size = std::min<std::uint64_t>(
+      most - sizes::frag(job->unit, depot.site(), most), range.end - range.begin);
   auto bytes = depot.read(job->unit, range.begin, size);
   if (!bytes.ok() || bytes->empty()) {  // it left the tail meanwhile; the peer asks again
     for (const auto& r : job->ranges) link.data_bytes -= r.end - r.begin;

@@ -49,7 +49,7 @@ class Story {
     WireModel m;
     m.rate = one_of<std::uint64_t>({960, 10'000, 1'000'000});
     m.delay = one_of<TimeMs>({5, 300});
-    m.mtu = one_of<std::size_t>({200, 400, 1500, 60'000});
+    m.mtu = one_of<std::size_t>({128, 200, 400, 1500, 60'000});
     m.group = group;
     m.tells = !group && w_.below(2) == 0;
     if (!m.tells) {

@@ -24,7 +24,7 @@ class Link:
     not overlap, and must not be made from inside send() or close().
     """
 
-    #: The largest message that send() takes.
+    #: The largest message that send() takes; at least 128.
     message_bytes_max = 64 * 1024
     bytes_per_second = 0
     delay_ms = 20
