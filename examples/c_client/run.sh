@@ -16,6 +16,7 @@ for name in a b; do
   sql "$folder/$name.db" "CREATE TABLE notes(id INTEGER PRIMARY KEY, text)"
 done
 mkfifo "$folder/stop"
+: >"$folder/out"  # so that it is there before the client opens it
 "$client" "$folder/a.db" notes listen tcp://127.0.0.1:0 <"$folder/stop" >"$folder/out" &
 exec 3>"$folder/stop"
 endpoint=
