@@ -4,7 +4,9 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,13 +34,39 @@ class Applier {
     std::vector<std::string> names;
     bool changed = false;
   };
+  /// Fresh rows of one table and the same columns, to be inserted by one statement.
+  class Batch {
+   public:
+    void begin() {
+      rows_.resize(kRows);
+      size_ = 0;
+    }
+    core::RowPiece& next() { return rows_[size_]; }  ///< A piece to read into.
+    void keep() { ++size_; }                         ///< It belongs to the batch.
+    bool is_full() const { return size_ == kRows - 1; }
+    std::span<core::RowPiece> rows() { return {rows_.data(), size_}; }
+
+    std::vector<std::uint32_t> positions;  ///< Where cells go, in the order of the cells.
+    std::optional<LocalIdentity> last;     ///< Of the last row, if its identity is hidden.
+    std::vector<std::int64_t> rowids;
+
+   private:
+    static constexpr std::size_t kRows = 257;
+    std::vector<core::RowPiece> rows_;
+    std::size_t size_ = 0;
+  };
   void learn(const core::Schema& schema);
   Target& target(const Hash& schema_hash);
   void apply_block(codec::BlockReader& block);
   void translate(core::Row& row, const std::vector<core::Origin>& origins, const Target& t);
   void join(Target& t, const core::Identity& identity, core::Row& piece);
   bool is_fresh(const core::Row& piece) const;
-  bool insert_fresh(const Target& t, const core::Identity& identity, core::Row& piece);
+  bool is_known(const Target& t, const core::Identity& identity);
+  bool joins_batch(const Target& t, const core::RowPiece& piece);
+  bool begins_batch(const Target& t, const core::Row& piece);
+  void insert_batch(Target& t);
+  bool insert_fresh(Target& t, const core::Identity& identity, core::Row& piece);
+  void keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid, core::Row& piece);
   void drop_unlisted();
   bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
@@ -80,7 +108,8 @@ class Applier {
   std::vector<core::Discarded> discarded_;
   std::vector<core::Value> values_;     // by position, those that changed
   std::vector<std::uint32_t> changed_;  // positions
-  std::deque<Bytes> kept_;              // bytes of values that the table is about to lose
+  Batch batch_;
+  std::deque<Bytes> kept_;  // bytes of values that the table is about to lose
 };
 
 }  // namespace mycelial::storage

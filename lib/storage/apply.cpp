@@ -115,11 +115,20 @@ void Applier::apply_block(codec::BlockReader& block) {
   for (const auto& stream : block.origins()) {
     origins.push_back(stream.site.is_baseline() ? 0 : s_.meta_.origin_of(stream));
   }
-  for (core::RowPiece piece; block.next(piece);) {
+  batch_.begin();
+  while (block.next(batch_.next())) {
+    auto& piece = batch_.next();
     translate(piece.row, origins, t);
-    join(t, piece.identity, piece.row);
     if (header_.full) listed_.insert({t.id, piece.identity});
+    if (joins_batch(t, piece)) {
+      batch_.keep();
+      if (batch_.is_full()) insert_batch(t);
+      continue;
+    }
+    insert_batch(t);
+    join(t, piece.identity, piece.row);
   }
+  insert_batch(t);
   if (const auto& bad = block.status(); !bad.ok()) {
     throw StorageError(bad.code(), std::string(bad.message()));
   }
@@ -160,12 +169,7 @@ void Applier::join(Target& t, const core::Identity& identity, core::Row& piece) 
     throw StorageError(Errc::corrupt, "a row has a malformed identity");
   }
   kept_.clear();
-  const bool fresh = is_fresh(piece);
-  if (fresh && insert_fresh(t, identity, piece)) {
-    ++s_.changes_.rows;
-    t.changed = true;
-    return;
-  }
+  if (is_fresh(piece) && insert_fresh(t, identity, piece)) return;
   s_.find_row(t.id, t.io, identity, before_);
   s_.unpack(before_, t.io, old_);
   discarded_.clear();
@@ -183,36 +187,6 @@ void Applier::join(Target& t, const core::Identity& identity, core::Row& piece) 
   } else {
     show(t, identity, before_, merged_);
   }
-}
-
-/// A whole new life: births that we have not seen, and one write that carries everything.
-bool Applier::is_fresh(const core::Row& piece) const {
-  const auto covered = s_.meta_.covered();
-  return piece.dead.empty() && piece.killers.empty() && piece.births.size() == 1 &&
-         piece.writes.size() == 1 && piece.writes[0].targets == piece.births &&
-         piece.births[0].origin != 0 && piece.births[0].seq > covered[piece.births[0].origin];
-}
-
-/// The usual case: nothing is known of the row, and the table takes it. Where its own key index
-/// tells whether the row is there, nobody needs to look first.
-bool Applier::insert_fresh(const Target& t, const core::Identity& identity, core::Row& piece) {
-  if (!t.io || !t.io->has_rowid()) return false;
-  if (!is_key_identity(identity)) {
-    const auto local = s_.local_identity(identity);
-    if (local && s_.segments_->find(t.id, *local, entry_)) return false;
-  }
-  s_.find_record(t.id, identity, before_);
-  if (before_.place != BookRow::Place::none) return false;
-  gather_values(t, piece);
-  std::int64_t rowid = 0;
-  if (!t.io->fits(identity, values_)) return false;
-  if (t.io->insert(changed_, values_, &rowid) != SQLITE_OK) return false;
-  // As a join would say it: whatever else of this origin we hold, the row is not of it.
-  const auto birth = piece.births[0];
-  const auto held_up_to = s_.meta_.covered()[birth.origin];
-  if (held_up_to > 0) piece.dead = {{birth.origin, held_up_to}};
-  keep_shown(t, identity, rowid, piece);
-  return true;
 }
 
 /// Versions written to different births stay side by side, for either may outlive the other; but

@@ -125,7 +125,8 @@ std::optional<core::Origin> Meta::find_origin(const core::Stream& stream) const 
 }
 
 core::Origin Meta::origin_of(const core::Stream& stream) {
-  if (const auto known = find_origin(stream)) return *known;
+  if (last_ < streams_.size() && streams_[last_] == stream) return last_;  // rows come in runs
+  if (const auto known = find_origin(stream)) return last_ = *known;
   const auto id = static_cast<core::Origin>(streams_.size());
   Statement s(db_, "INSERT INTO mycelial_stream VALUES(?1, ?2, ?3, ?4, 0, x'')");
   s.bind(1, id)

@@ -56,6 +56,7 @@ class Meta {
   core::Site site_, label_;
   std::vector<core::Stream> streams_;  // by Origin
   std::map<core::Stream, core::Origin> origins_;
+  core::Origin last_ = 0;               // that somebody asked for
   std::vector<std::uint64_t> covered_;  // by Origin
   core::Have have_;
   std::optional<core::Ranks> ranks_;

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
 
 #include "storage/triggers.hpp"
 
@@ -131,17 +133,21 @@ Statement& TableIo::ByColumns::of(std::span<const std::uint32_t> positions) {
   return *(last_ = &statements_[last_positions_]);
 }
 
-bool TableIo::fits(ByteView identity, std::span<const core::Value> values) const {
+bool TableIo::fits(ByteView identity, std::span<const core::Value> values) {
   if (!is_key_identity(identity)) return has_rowid();
-  const auto key = key_of(values);
-  return key && *key == identity;
+  key_ = "K";
+  for (const auto k : info_.key) {
+    if (values[k].type == core::Value::Type::null) return false;
+    put_canonical(key_, values[k], info_.columns[k].collation);
+  }
+  return !info_.key.empty() && key_ == identity;
 }
 
-int TableIo::judge(int rc, Statement& s) {
+int TableIo::judge(int rc) {
   if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH)
     return rc;
   throw SqliteError(rc,
-                    fmt::format("{} ({})", sqlite3_errmsg(db_.handle()), sqlite3_sql(s.handle())));
+                    fmt::format("{} (writing to {})", sqlite3_errmsg(db_.handle()), info_.name));
 }
 
 /// Runs a write. If it fails, and not without the application's triggers, then one of them is to
@@ -152,14 +158,14 @@ int TableIo::write(Statement& s, Bind&& bind) {
   bind(s);
   const int rc = s.try_run();
   if (rc == SQLITE_OK || is_of_the_file(rc) || !triggers_.may_fire(info_.name)) {
-    return judge(rc, s);
+    return judge(rc);
   }
   const std::string why = sqlite3_errmsg(db_.handle());
   triggers_.pause();
   bind(s);
   const int alone = s.try_run();
   if (alone == SQLITE_OK) triggers_.blame(info_.name, why);
-  const int verdict = judge(alone, s);
+  const int verdict = judge(alone);
   triggers_.resume();
   return verdict;
 }
@@ -183,6 +189,40 @@ int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const co
   });
   if (rc == SQLITE_OK && rowid) *rowid = db_.last_rowid();
   return rc;
+}
+
+bool TableIo::takes_batch(std::span<const std::uint32_t> positions) {
+  triggers_.prepare();
+  if (!has_rowid() || positions.empty() || triggers_.may_fire(info_.name)) return false;
+  if (info_.kind == TableKind::integer_key) {
+    return std::ranges::find(positions, info_.key[0]) != positions.end();
+  }
+  // Columns can have taken every name of the rowid.
+  return std::ranges::none_of(info_.columns, [&](const auto& c) {
+    return sqlite3_stricmp(c.name.c_str(), rowid_name_.c_str()) == 0;
+  });
+}
+
+std::size_t TableIo::insert(std::span<const std::uint32_t> positions,
+                            std::span<const core::RowPiece> rows,
+                            std::vector<std::int64_t>& rowids) {
+  if (!batch_) batch_ = std::make_unique<BatchInsert>(db_, info_, rowid_name_);
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() - (1 << 20);
+  rowids.resize(rows.size());
+  if (info_.kind == TableKind::integer_key) {
+    const auto key = std::ranges::find(positions, info_.key[0]) - positions.begin();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rowids[i] = rows[i].row.cells[static_cast<std::size_t>(key)].value.integer;
+    }
+  } else {
+    const auto last = std::max<std::int64_t>(max_rowid(), 0);
+    if (last > kLast) return 0;  // SQLite looks for a free number, row by row
+    std::iota(rowids.begin(), rowids.end(), last + 1);
+  }
+  int code = SQLITE_OK;
+  const auto inserted = batch_->run(positions, rows, rowids[0], code);
+  judge(code);
+  return inserted;
 }
 
 int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
@@ -256,7 +296,13 @@ Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) 
 }
 
 std::int64_t TableIo::max_rowid() {
-  return db_.integer(fmt::format("SELECT max({}) FROM {}", rowid_name_, quote_name(info_.name)));
+  if (!max_) {
+    max_ = Statement(
+        db_, fmt::format("SELECT ifnull(max({}), 0) FROM {}", rowid_name_, quote_name(info_.name)));
+  }
+  Use max(max_);
+  max->step();
+  return max->integer(0);
 }
 
 }  // namespace mycelial::storage

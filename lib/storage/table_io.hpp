@@ -4,12 +4,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "storage/app_triggers.hpp"
+#include "storage/batch_insert.hpp"
 #include "storage/identity.hpp"
 #include "storage/row_state.hpp"
 #include "storage/sqlite.hpp"
@@ -50,12 +52,18 @@ class TableIo {
   std::optional<core::Identity> key_of(std::span<const core::Value> values) const;
   /// Whether a row of these values would be found under this identity. If not, another site keys
   /// the table otherwise (or lies): the row must not be shown here.
-  bool fits(ByteView identity, std::span<const core::Value> values) const;
+  bool fits(ByteView identity, std::span<const core::Value> values);
 
   /// Result codes are SQLite's extended ones; constraint failures are for the caller to judge,
   /// anything else throws.
   int insert(std::span<const std::uint32_t> positions, std::span<const core::Value> values,
              std::int64_t* rowid);
+  /// Whether rows that have a value for these columns, in this order, can be inserted many at once.
+  bool takes_batch(std::span<const std::uint32_t> positions);
+  /// Inserts rows, and gives how many, from the first on: the next one cannot be. Their rowids are
+  /// beyond all others where they are free to choose.
+  std::size_t insert(std::span<const std::uint32_t> positions, std::span<const core::RowPiece> rows,
+                     std::vector<std::int64_t>& rowids);
   int update(const RowRef& ref, std::span<const std::uint32_t> positions,
              std::span<const core::Value> values);
   void remove(const RowRef& ref);
@@ -78,7 +86,7 @@ class TableIo {
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   std::string where() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
-  int judge(int rc, Statement& s);
+  int judge(int rc);
   template <class Bind>
   int write(Statement& s, Bind&& bind);
 
@@ -93,7 +101,7 @@ class TableIo {
   std::vector<std::uint32_t> positions_;  // by stable id; kNowhere where this table lacks it
   std::string rowid_name_;
   const char* or_abort_ = "";  // overrides ON CONFLICT clauses of the table, where it has any
-  Statement select_, delete_, find_;
+  Statement select_, delete_, find_, max_;
   /// Statements by the columns that they write; most rows write the same as the row before.
   class ByColumns {
    public:
@@ -105,8 +113,10 @@ class TableIo {
     Statement* last_ = nullptr;
   };
   ByColumns updates_, inserts_;
+  std::unique_ptr<BatchInsert> batch_;
   std::map<std::size_t, Statement> holders_;
   std::vector<core::Value> row_;
+  Bytes key_;  // of the row at hand; memory used again
 };
 
 }  // namespace mycelial::storage
