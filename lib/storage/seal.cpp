@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sealing: the whole journal, as of one snapshot, becomes one immutable change set with values.
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "core/hybrid_clock.hpp"
@@ -68,15 +69,54 @@ void Sealer::bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delet
   slot.occupant = -1;
 }
 
+/// Whether SQLite can have picked the row's number for the insert whose entry is the i-th of
+/// `automatic`: it is the greatest one and one more. Of the inserts around it, i may have happened
+/// and not be journaled yet.
+bool Sealer::is_pick(Table& t, std::size_t i, std::int64_t row) {
+  const auto before = [&](std::int64_t number) -> const Touched* {
+    const Slot& slot = enter(t, number);
+    // What was in the way of another row may be gone.
+    if (slot.occupant < 0 || slot.in_the_way) return nullptr;
+    const auto& found = t.touched[static_cast<std::size_t>(slot.occupant)];
+    return found.is_new && found.inserted > t.automatic[i].number ? nullptr : &found;
+  };
+  constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
+  if (row == kMax || enter(t, kMax).occupant >= 0) return true;  // then SQLite tries any number
+  if (before(row + 1)) return false;
+  if (t.io->info().autoincrement) return row > t.automatic[i].greatest;
+  const auto gap = static_cast<std::int64_t>(i) + 1;
+  if (row > 0 && row <= gap) return true;
+  for (std::int64_t d = 1; d <= gap; ++d) {
+    if (row >= std::numeric_limits<std::int64_t>::min() + d && enter(t, row - d).occupant >= 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The entry that said that SQLite would pick this number, if one did. An insert that was ignored
+/// leaves such an entry, and the next one may have a number of its own.
+bool Sealer::take_automatic(Table& t, std::int64_t row,
+                            std::pair<std::uint64_t, std::uint32_t>& out) {
+  for (std::size_t i = t.automatic.size(); i-- > 0;) {
+    if (row != -1 && !is_pick(t, i, row)) continue;
+    out = {t.automatic[i].number, t.automatic[i].random};
+    t.automatic.resize(i);
+    return row != -1;
+  }
+  return false;
+}
+
 /// A row begins in the slot.
 void Sealer::add_row(Table& t, const JournalEntry& e, std::int64_t slot, core::Hlc time) {
   Touched row;
   row.is_new = row.fresh = true;
   row.slot = slot;
   row.last = time;
+  row.inserted = e.number;
+  if (t.greatest) t.greatest = std::max(*t.greatest, slot);
   std::pair<std::uint64_t, std::uint32_t> own{e.number, e.random};
-  const bool automatic = e.op == Op::insert && t.automatic && e.row != -1;
-  if (automatic) own = *t.automatic;
+  const bool automatic = e.op == Op::insert && take_automatic(t, e.row, own);
   if (automatic || t.io->info().kind == TableKind::keyless) {
     row.hidden = LocalIdentity{label_, own.first, own.second};
     row.identity = s_.wire_identity(*row.hidden);
@@ -84,7 +124,6 @@ void Sealer::add_row(Table& t, const JournalEntry& e, std::int64_t slot, core::H
     row.number = own.first;
     row.random = own.second;
   }
-  t.automatic.reset();
   t.touched.push_back(std::move(row));
 }
 
@@ -96,7 +135,8 @@ void Sealer::replay(const JournalEntry& e) {
   auto& t = tables_[e.table];
   t.io = io;
   if (e.op == Op::automatic) {
-    t.automatic = {e.number, e.random};
+    if (!t.greatest) t.greatest = s_.segments_->last(e.table).value_or(0);
+    t.automatic.push_back({e.number, e.random, *t.greatest});
     if (Slot& taken = enter(t, -1); taken.occupant >= 0) taken = {taken.occupant, true, t.done};
     return;
   }
@@ -107,8 +147,8 @@ void Sealer::replay(const JournalEntry& e) {
     case Op::insert:
     case Op::rekey:
       bury(t, slot, &e, false);
-      slot = {static_cast<int>(t.touched.size()), false, 0};
       add_row(t, e, number, time);
+      slot = {static_cast<int>(t.touched.size()) - 1, false, 0};
       ++t.done;
       break;
     case Op::update: {

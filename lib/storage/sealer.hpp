@@ -43,6 +43,8 @@ class Sealer {
   Slot& enter(Table& t, std::int64_t number);
   void bury(Table& t, Slot& slot, const JournalEntry* entry, bool by_delete);
   void match_rebuilt();
+  bool is_pick(Table& t, std::size_t i, std::int64_t row);
+  bool take_automatic(Table& t, std::int64_t row, std::pair<std::uint64_t, std::uint32_t>& out);
   void add_row(Table& t, const JournalEntry& entry, std::int64_t slot, core::Hlc time);
   RowRef ref_of(Table& t, std::int64_t slot) const;
   void decide_evictions(Table& t);

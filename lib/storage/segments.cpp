@@ -329,6 +329,11 @@ void Segments::erase(std::uint32_t table, std::int64_t rowid) {
   touch(s);
 }
 
+std::optional<std::int64_t> Segments::last(std::uint32_t table) {
+  const auto& s = segment_for(table, std::numeric_limits<std::int64_t>::max());
+  return s.rows.empty() ? std::nullopt : std::optional(s.rows.back().rowid);
+}
+
 /// Keeps a full segment when rows are appended, else halves.
 void Segments::split(Segment& s) {
   const std::size_t keep = kRowsPerSegment;

@@ -41,6 +41,8 @@ class Segments {
   void put(std::uint32_t table, std::int64_t rowid, const RowState& state,
            const std::optional<LocalIdentity>& hidden, std::uint32_t witness);
   void erase(std::uint32_t table, std::int64_t rowid);
+  /// The greatest rowid of the table, or one not far below.
+  std::optional<std::int64_t> last(std::uint32_t table);
   /// Calls f for each row of the table in rowid order, from rowid `from` on, until it gives false.
   template <class F>
   void for_each(std::uint32_t table, F&& f);

@@ -164,6 +164,10 @@ TableInfo read_table(Connection& db, const std::string& name) {
            : t.key.empty()                   ? TableKind::keyless
            : t.key.size() == 1 && !key_index ? TableKind::integer_key
                                              : TableKind::rowid_key;
+  Statement counted(db,
+                    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE "
+                    "'%AUTOINCREMENT%'");
+  t.autoincrement = t.kind == TableKind::integer_key && counted.bind_text(1, t.name).step();
   Statement refs(db,
                  "SELECT 1 FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = "
                  "'table' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT 1");

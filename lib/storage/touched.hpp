@@ -17,8 +17,9 @@ constexpr core::Hlc kByNobody = 1;
 struct Sealer::Touched {
   core::Identity identity;  // empty until known
   std::optional<LocalIdentity> hidden;
-  std::uint64_t number = 0;  // of its insert in the journal, and that entry's random number:
-  std::uint32_t random = 0;  // its identity if its key turns out to have a NULL
+  std::uint64_t inserted = 0;  // the journal's number of its insert
+  std::uint64_t number = 0;    // the same where that may name it, and that entry's random number:
+  std::uint32_t random = 0;    // its identity if its key turns out to have a NULL
   std::optional<std::int64_t> old_rowid;  // its place when the replay began...
   RowState old_state;                     // ...and what the book said then
   std::uint32_t witness = 0;              // of its key, if the book knows no more of that
@@ -54,7 +55,15 @@ struct Sealer::Table {
   std::unordered_map<std::int64_t, Slot> slots;
   std::unordered_map<core::Identity, std::int64_t> key_slots;  // WITHOUT ROWID
   std::vector<core::Identity> slot_keys;
-  std::optional<std::pair<std::uint64_t, std::uint32_t>> automatic;  // number, random
+  /// Inserts whose key SQLite was about to pick. The last one is the innermost: triggers of the
+  /// application may insert into their own table.
+  struct Automatic {
+    std::uint64_t number = 0;  // of its entry
+    std::uint32_t random = 0;
+    std::int64_t greatest = 0;  // number of a row until then
+  };
+  std::vector<Automatic> automatic;
+  std::optional<std::int64_t> greatest;
   std::uint64_t done = 0;  // inserts and the like so far: what is in the way is so for the next one
   bool buried = false;     // some row was: its identity may be back in another slot
   bool rebuilt = false;    // places are those of the new table: rebuild.cpp
