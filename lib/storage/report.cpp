@@ -80,10 +80,51 @@ Result<ReplicaStatus> StoreImpl::status() {
   return out;
 }
 
+/// What peers wrote to columns that a table lacks here, of rows that it shows.
+void StoreImpl::list_parked_columns(TableIo& io, std::vector<Conflict>& out) {
+  std::map<std::uint32_t, std::string> lacking;
+  for (auto& [column, name] : column_names(db_, io.info().id)) {
+    if (!io.position_of(column)) lacking[column] = std::move(name);
+  }
+  if (lacking.empty()) return;
+  const auto list = [&](const core::Row& row, const core::Identity& identity) {
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      const auto& cell = row.cells[i];
+      const auto name = lacking.find(cell.column);
+      if (name == lacking.end() || cell.value.type == core::Value::Type::in_table ||
+          !core::is_winner(row, i, meta_.ranks())) {
+        continue;
+      }
+      out.push_back({io.info().name, describe_identity(identity), name->second, "parked",
+                     to_literal(cell.value), "", "the table has no such column here",
+                     iso_time(core::hlc_ms(row.writes[cell.write].stamp.time))});
+    }
+  };
+  core::Row row;
+  segments_->for_each(io.info().id, [&](const RowEntry& e) {
+    unpack_row(e.state, io.columns(), row);
+    if (e.hidden) {
+      list(row, wire_identity(*e.hidden));
+    } else if (const auto values = io.read({e.rowid, {}})) {
+      list(row, io.key_of(*values).value_or(core::Identity()));
+    }
+    io.release();
+    return true;
+  });
+  Statement shown(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
+  shown.bind(1, io.info().id);
+  while (shown.step()) {
+    const auto at = find_row(io.info().id, &io, shown.blob(0));
+    unpack(at, &io, row);
+    list(row, core::Identity(shown.blob(0)));
+  }
+}
+
 Result<std::vector<Conflict>> StoreImpl::conflicts() {
   std::vector<Conflict> out;
   const Status status = read_only([&] {
     if (!Meta::exists(db_)) return;
+    for (const auto& [id, io] : tables_) list_parked_columns(*io, out);
     Statement s(db_,
                 "SELECT t.name, r.tbl, r.ident, r.status, r.blocker, r.at FROM mycelial_row r JOIN "
                 "mycelial_table t ON t.id = r.tbl WHERE r.status > 1 ORDER BY r.tbl, r.ident");

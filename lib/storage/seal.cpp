@@ -419,6 +419,16 @@ void Sealer::begin() {
   dot_ = {origin, s_.meta_.covered()[origin] + 1};
 }
 
+/// The table holds what wins; other values stay with the row.
+void Sealer::show_cells(const TableIo& io, core::Row& row) {
+  for (std::size_t i = 0; i < row.cells.size(); ++i) {
+    auto& cell = row.cells[i];
+    if (io.position_of(cell.column) && core::is_winner(row, i, s_.meta_.ranks())) {
+      cell.value = core::Value::in_table();
+    }
+  }
+}
+
 void Sealer::baseline_row(TableIo& io, std::int64_t rowid, const core::Identity& identity,
                           std::span<const core::Value> values) {
   if (dot_.seq == 0) begin();
@@ -444,7 +454,7 @@ void Sealer::baseline_row(TableIo& io, std::int64_t rowid, const core::Identity&
     return;
   }
   if (before.place == BookRow::Place::record) s_.erase_record(table, identity);
-  for (auto& cell : merged.cells) cell.value = core::Value::in_table();
+  show_cells(io, merged);
   s_.put_shown(io, rowid, identity, merged);
 }
 
@@ -475,12 +485,7 @@ void Sealer::returning_row(TableIo& io, std::int64_t rowid, const core::Identity
     as_shown = best ? best->value == values[i] : is_default(io, i, values[i]);
   }
   if (as_shown) {
-    for (std::size_t i = 0; i < merged.cells.size(); ++i) {
-      auto& cell = merged.cells[i];
-      if (io.position_of(cell.column) && core::is_winner(merged, i, s_.meta_.ranks())) {
-        cell.value = core::Value::in_table();
-      }
-    }
+    show_cells(io, merged);
     s_.erase_record(table, identity);
     s_.put_shown(io, rowid, identity, merged);
   } else {  // peers have written to it meanwhile: it is placed anew

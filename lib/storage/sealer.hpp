@@ -32,6 +32,7 @@ class Sealer {
 
  private:
   void begin();
+  void show_cells(const TableIo& io, core::Row& row);
   struct Touched;
   struct Slot;
   struct Table;

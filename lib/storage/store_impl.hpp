@@ -129,6 +129,9 @@ class StoreImpl final : public Store {
   std::optional<core::UnitRef> seal_journal();
   core::UnitRef publish(codec::BodyWriter& writer);
 
+  // report.cpp
+  void list_parked_columns(TableIo& io, std::vector<Conflict>& out);
+
   // book.cpp
   /// The forms with an out-parameter use its memory again.
   BookRow find_row(std::uint32_t table, TableIo* io, ByteView identity);

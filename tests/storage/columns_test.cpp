@@ -123,6 +123,22 @@ TEST_P(Columns, ThatOneSideLacksAreKeptAndAppear) {
   expect_all("SELECT k, v, w, x FROM t ORDER BY k", "1|v|W|x\n2|V|w|later\n3|v|W|NULL");
 }
 
+TEST_P(Columns, ThatOneSideLacksAreListed) {
+  must(a, "ALTER TABLE t ADD COLUMN x; ALTER TABLE t ADD COLUMN y");
+  must(a, "INSERT INTO t(k, v, x) VALUES(1, 'v', 'it''s'), (2, 'v', NULL)");
+  meet();
+  EXPECT_EQ(a.store().conflicts()->size(), 0u);
+  auto listed = *b.store().conflicts();
+  std::erase_if(listed, [](const Conflict& one) { return one.value == "NULL"; });
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].table + "." + listed[0].column + ": " + listed[0].kind, "t.x: parked");
+  EXPECT_EQ(listed[0].value, "'it''s'");
+  EXPECT_FALSE(listed[0].row.empty());
+  must(b, "ALTER TABLE t ADD COLUMN x; ALTER TABLE t ADD COLUMN y; UPDATE t SET w = 'w'");
+  meet();
+  EXPECT_EQ(b.store().conflicts()->size(), 0u);
+}
+
 TEST_P(Columns, ThatAnUpsertDidNotKnowStay) {
   if (a.rows("SELECT count(*) FROM pragma_table_info('t') WHERE pk") == "0") return;
   must(a, "ALTER TABLE t ADD COLUMN x");

@@ -101,6 +101,28 @@ TEST_F(Journal, KeyMinusOneIsAKeyLikeAnother) {
   EXPECT_EQ(a.rows("SELECT id, v FROM tag"), "-1|3");
 }
 
+/// docs/decisions/0013-ignored-inserts.md
+TEST_F(Journal, AnIgnoredInsertKeepsARowOnlyIfAnUpdateFollows) {
+  const char* const ways[] = {
+      "INSERT INTO person VALUES('p', 'new') ON CONFLICT DO UPDATE SET name = 'new'",
+      "INSERT OR IGNORE INTO person VALUES('p', '?'); UPDATE person SET name = 'new'",
+      "INSERT OR IGNORE INTO person VALUES('p', 'new')", "UPDATE person SET name = 'new'",
+      "INSERT OR IGNORE INTO person VALUES('p', '?'); INSERT INTO person VALUES('q', 'other');"
+      "DELETE FROM person WHERE email = 'q'; UPDATE person SET name = 'new'"};
+  for (const auto* way : ways) {
+    a.sql("INSERT INTO person VALUES('p', 'old')");
+    both();
+    EXPECT_EQ(b.sql("DELETE FROM person"), SQLITE_OK);
+    EXPECT_EQ(a.sql(way), SQLITE_OK);
+    both();
+    const bool is_upsert = way == ways[0] || way == ways[1];
+    EXPECT_EQ(a.rows("SELECT * FROM person"), is_upsert ? "p|new" : "") << way;
+    EXPECT_EQ(b.rows("SELECT * FROM person"), is_upsert ? "p|new" : "") << way;
+    a.sql("DELETE FROM person");
+    both();
+  }
+}
+
 TEST_F(Journal, ColumnsThatTriggersNameCanBeRenamed) {
   a.sql("INSERT INTO person VALUES('p', 'x'); INSERT INTO item VALUES(1, 'x', 1)");
   EXPECT_EQ(a.sql("ALTER TABLE person RENAME COLUMN email TO mail"), SQLITE_OK);
