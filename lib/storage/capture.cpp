@@ -136,7 +136,10 @@ std::vector<TableInfo> tracked_tables(Connection& db) {
 std::map<std::uint32_t, std::string> missing_tables(Connection& db) {
   std::map<std::uint32_t, std::string> out;
   Statement s(db, "SELECT id, name FROM mycelial_table WHERE tracked");
-  while (s.step()) out[static_cast<std::uint32_t>(s.number(0))] = s.text(1);
+  while (s.step()) {
+    const auto id = static_cast<std::uint32_t>(s.number(0));
+    out[id] = s.is_null(1) ? wire_name(db, id) : std::string(s.text(1));
+  }
   for (const auto& table : tracked_tables(db)) out.erase(table.id);
   return out;
 }

@@ -4,7 +4,8 @@
 //   seal.cpp   journal -> change set              apply.cpp   unit -> rows
 //   settle.cpp UNIQUE: who is shown               tail.cpp    sets kept, cuts made for peers
 //   report.cpp status, conflicts, digest, check   book.cpp    where a row's bookkeeping is
-//   schema_change.cpp  ALTER TABLE by anybody
+//   schema_change.cpp  ALTER TABLE by anybody  rebuild.cpp  tables that were made anew
+//   returning.cpp      tables that were untracked and are tracked again
 #pragma once
 
 #include <functional>
