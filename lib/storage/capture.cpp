@@ -11,13 +11,6 @@
 namespace mycelial::storage {
 namespace {
 
-/// Everything that the trigger text depends on: a change means arming again.
-std::string signature(const TableInfo& table) {
-  Bytes all;
-  for (const auto& [name, sql] : capture_triggers(table)) all += name + sql;
-  return hash_parts({all}).hex() + static_cast<char>('0' + static_cast<int>(table.kind));
-}
-
 void widen_journal(Connection& db, std::size_t key_columns) {
   const auto has = static_cast<std::size_t>(db.integer(
       "SELECT count(*) FROM pragma_table_info('mycelial_journal') WHERE name LIKE 'k%'"));
@@ -39,11 +32,19 @@ std::vector<std::string> trigger_names(Connection& db, std::uint32_t id) {
 std::optional<TableKind> lost_triggers(Connection& db, std::uint32_t id) {
   Statement s(db, "SELECT armed FROM mycelial_table WHERE id = ?1");
   if (!s.bind(1, id).step() || s.text(0).empty() || !trigger_names(db, id).empty()) return {};
-  return static_cast<TableKind>(s.text(0).back() - '0');
+  return static_cast<TableKind>(s.text(0).front() - '0');
 }
 
 void drop_triggers(Connection& db, std::uint32_t id) {
   for (const auto& name : trigger_names(db, id)) db.exec("DROP TRIGGER " + quote_name(name));
+}
+
+/// Which bit of the mask stands for which column, as the trigger on UPDATE says it.
+WatchedColumns watched_columns(Connection& db, std::uint32_t id) {
+  Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
+  const auto prefix = fmt::format("mycelial {} update %", id);
+  if (!s.bind_text(1, prefix).step()) return {};
+  return columns_of_mask(s.text(0));
 }
 
 bool has_index(Connection& db, const std::string& table) {
@@ -82,7 +83,7 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   t.id = id ? id : table_number(db, t.name);
   out.was = lost_triggers(db, t.id);
   out.moved = rename_table(db, t.id, t.name);
-  out.columns = number_columns(db, t, !trigger_names(db, t.id).empty());
+  out.columns = number_columns(db, t, watched_columns(db, t.id));
   widen_journal(db, t.key.size());
   drop_triggers(db, t.id);
   for (const auto& [trigger, sql] : capture_triggers(t)) db.exec(sql);
@@ -92,8 +93,7 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
                         quote_name(t.columns[0].name)));
   }
   Statement s(db, "UPDATE mycelial_table SET armed = ?2, tracked = 1 WHERE id = ?1");
-  const auto sign = signature(t);
-  s.bind(1, t.id).bind_text(2, sign).run();
+  s.bind(1, t.id).bind_text(2, std::to_string(static_cast<int>(t.kind))).run();
   return out;
 }
 
@@ -145,10 +145,17 @@ std::map<std::uint32_t, std::string> missing_tables(Connection& db) {
 }
 
 bool needs_arming(Connection& db, const TableInfo& table) {
-  Statement s(db, "SELECT armed FROM mycelial_table WHERE id = ?1");
-  if (!s.bind(1, table.id).step()) return true;
-  return s.text(0) != signature(table) ||
-         trigger_names(db, table.id).size() != capture_triggers(table).size();
+  const auto triggers = capture_triggers(table);
+  if (trigger_names(db, table.id).size() != triggers.size()) return true;
+  Statement known(db, "SELECT 1 FROM mycelial_table WHERE id = ?1 AND name = ?2 COLLATE BINARY");
+  if (!known.bind(1, table.id).bind_text(2, table.name).step()) return true;  // RENAME
+  Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1");
+  for (const auto& [name, sql] : triggers) {
+    const bool same = s.bind_text(1, name).step() && s.text(0) == sql;
+    s.reset();
+    if (!same) return true;
+  }
+  return false;
 }
 
 }  // namespace mycelial::storage

@@ -80,10 +80,12 @@ void drop_name_tables(Connection& db) {
       "EXISTS mycelial_column");
 }
 
-Numbering number_columns(Connection& db, TableInfo& t, bool watched) {
+Numbering number_columns(Connection& db, TableInfo& t, const WatchedColumns& watched) {
   const auto known = known_columns(db, t.id);
   const auto placed = std::ranges::count_if(known, [](const Known& k) { return k.place > 0; });
-  watched = watched && static_cast<std::size_t>(placed) <= t.columns.size();
+  // A column that no trigger compares (the rowid by another name) was renamed if it is called
+  // otherwise at the same place.
+  const bool by_place = !watched.empty() && static_cast<std::size_t>(placed) <= t.columns.size();
   std::uint32_t next = 0;
   for (const auto& k : known) next = std::max(next, k.id + 1);
   Numbering out;
@@ -92,8 +94,13 @@ Numbering number_columns(Connection& db, TableInfo& t, bool watched) {
   for (std::size_t i = 0; i < t.columns.size(); ++i) {
     auto& c = t.columns[i];
     const Known* same = find(known, c.name);
-    const Known* before = watched ? renamed(known, t, i) : nullptr;
-    if (same && same->place > 0) {
+    const bool is_key = t.kind == TableKind::integer_key && c.key_position > 0;
+    const Known* before = by_place && is_key ? renamed(known, t, i) : nullptr;
+    const auto seen = watched.find(c.name);
+    if (seen != watched.end()) {
+      c.id = seen->second;
+      if (same && same->place <= 0 && same->id != c.id) out.moved.emplace_back(same->id, c.id);
+    } else if (same && same->place > 0 && (watched.empty() || is_key)) {
       c.id = same->id;
     } else if (before) {
       c.id = before->id;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,9 +26,10 @@ struct Numbering {
   ColumnMoves moved;  ///< Peers have used a new name before this table had it, or the column comes
                       ///< back after a DROP.
 };
-/// `watched`: capture triggers are in place, so a column that is called otherwise at the same place
-/// was renamed.
-Numbering number_columns(Connection& db, TableInfo& table, bool watched);
+/// `watched`: the columns that capture triggers compare, by their names now: RENAME COLUMN changes
+/// these in triggers, too. Empty if there are no triggers.
+using WatchedColumns = std::map<std::string, std::uint32_t>;
+Numbering number_columns(Connection& db, TableInfo& table, const WatchedColumns& watched);
 
 /// The numbers that the columns have by now; new ones get free numbers, and nothing is stored.
 void read_numbers(Connection& db, TableInfo& table);

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstdlib>
 
 #include "storage/capture.hpp"
 
@@ -245,6 +247,35 @@ class Writer {
 
 std::vector<std::pair<std::string, std::string>> capture_triggers(const TableInfo& table) {
   return Writer(table).all();
+}
+
+std::map<std::string, std::uint32_t> columns_of_mask(std::string_view sql) {
+  constexpr std::string_view kCompared = "(OLD.\"", kTimes = ") * ", kNextWord = " || ',' || ";
+  std::map<std::string, std::uint32_t> out;
+  auto at = sql.find(" BEGIN ");
+  std::uint32_t word = 0;
+  while (at != std::string_view::npos) {
+    const auto next = sql.find(kCompared, at);
+    const auto between = sql.find(kNextWord, at);
+    if (between < next && next != std::string_view::npos) {
+      ++word;
+      at = between + kNextWord.size();
+      continue;
+    }
+    if (next == std::string_view::npos) break;
+    std::string name;
+    for (at = next + kCompared.size(); at < sql.size(); ++at) {
+      if (sql[at] == '"' && sql.substr(at, 2) != "\"\"") break;
+      at += sql[at] == '"' ? 1 : 0;
+      name += sql[at];
+    }
+    at = sql.find(kTimes, at);
+    if (at == std::string_view::npos) break;
+    const auto bit =
+        std::strtoull(std::string(sql.substr(at + kTimes.size(), 20)).c_str(), nullptr, 10);
+    if (bit != 0) out[name] = word * kMaskBits + static_cast<std::uint32_t>(std::countr_zero(bit));
+  }
+  return out;
 }
 
 std::string rowid_name(const TableInfo& table) {

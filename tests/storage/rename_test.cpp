@@ -159,6 +159,32 @@ TEST_P(Rename, IsUnderstoodByASiteThatNeverHadTheOldName) {
   }
 }
 
+/// What the triggers compare follows RENAME COLUMN; names alone would say that nothing happened.
+TEST_P(Rename, OfColumnsThatExchangeTheirNames) {
+  for (Site* s : {&a, &b}) must(*s, "ALTER TABLE t ADD COLUMN \"odd \"\" || ',' || (OLD.\"");
+  track_both();
+  const std::string odd = "\"odd \"\" || ',' || (OLD.\"";
+  must(a, "INSERT INTO t VALUES(1, 'v', 'odd')");
+  both();
+  must(a, "UPDATE t SET v = 'V'");
+  const auto exchange = "ALTER TABLE t RENAME COLUMN v TO x; ALTER TABLE t RENAME COLUMN " + odd +
+                        " TO v; ALTER TABLE t RENAME COLUMN x TO " + odd;
+  must(a, exchange);
+  must(a, "UPDATE t SET v = 'ODD'");  // once called odd
+  ASSERT_TRUE(a.store().seal().ok());
+  EXPECT_EQ(a.rows("SELECT * FROM t"), "1|V|ODD");
+  must(b, exchange);
+  both();
+  EXPECT_EQ(b.rows("SELECT * FROM t"), "1|V|ODD");
+  must(a,
+       "ALTER TABLE t RENAME COLUMN v TO w; ALTER TABLE t ADD COLUMN v; UPDATE t SET w = 'new', v "
+       "= 'v'");
+  must(b, "ALTER TABLE t RENAME COLUMN v TO w; ALTER TABLE t ADD COLUMN v");
+  both();
+  EXPECT_EQ(b.rows("SELECT * FROM t"), "1|V|new|v");
+  expect_sound();
+}
+
 TEST_P(Rename, OfColumnsAndTheirTableTogether) {
   track_both();
   must(a, "INSERT INTO t VALUES(1, 'one'), (2, 'two')");
