@@ -78,6 +78,7 @@ void Node::apply() {
   const auto applied = store_->apply_staged();
   must(applied.status(), "apply");
   for (const auto& [unit, why] : applied->rejected) must(why, "apply");
+  if (applied->more) apply();
 }
 
 std::uint64_t bytes_of(const std::vector<Parcel>& parcels) {

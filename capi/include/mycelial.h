@@ -194,6 +194,7 @@ typedef struct mycelial_counters {
   uint64_t hidden_rows;
   uint64_t parked_rows;
   uint64_t superseded;
+  uint64_t collisions; /* writes of the serving process that overtook an open transaction */
 } mycelial_counters;
 
 typedef struct mycelial_peer {

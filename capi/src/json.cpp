@@ -84,6 +84,7 @@ std::string status_json(const ReplicaStatus& status) {
   out.number("hidden_rows", status.hidden_rows);
   out.number("parked_rows", status.parked_rows);
   out.number("superseded", status.superseded);
+  out.number("collisions", status.collisions);
   out.text("last_error", status.last_error);
   out.raw("notes", list(status.notes, quoted));
   return out.done();

@@ -67,6 +67,7 @@ mycelial_code mycelial_status_counters(const mycelial_status* status,
   counters.hidden_rows = from.hidden_rows;
   counters.parked_rows = from.parked_rows;
   counters.superseded = from.superseded;
+  counters.collisions = from.collisions;
   return fill_sized(out, counters);
 }
 

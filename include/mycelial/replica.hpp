@@ -60,6 +60,9 @@ struct ReplicaStatus {
   std::uint64_t streams = 0;
   std::uint64_t tail_sets = 0, tail_bytes = 0;
   std::uint64_t hidden_rows = 0, parked_rows = 0, superseded = 0;
+  /// Writes of the serving process that overtook an open transaction of the application: if that
+  /// one went on to write, it met SQLITE_BUSY. Since the process opened the file.
+  std::uint64_t collisions = 0;
   std::string last_error;          ///< Empty when all is well.
   std::vector<std::string> notes;  ///< Things a person should know (fast clocks, ...).
 };

@@ -47,11 +47,12 @@ class Depot {
   virtual std::vector<ByteRange> missing(const UnitRef& unit) const = 0;
   virtual std::vector<UnitRef> staged() const = 0;
   virtual void drop_staged(const Hash& unit) = 0;
-  /// Applies every whole staged unit that has become applicable (in any order that causality
-  /// allows), seals local writes before. Gives the units applied. A corrupt unit is dropped and
-  /// reported in `rejected` with its reason.
+  /// Applies whole staged units that have become applicable (in any order that causality allows),
+  /// no more at a time than is good for others; seals local writes before. A corrupt unit is
+  /// dropped and reported in `rejected` with its reason.
   struct Applied {
-    std::vector<UnitRef> units;
+    std::vector<UnitRef> units;  ///< Those of this site that it sealed, too.
+    bool more = false;           ///< Others may be applicable: call again.
     std::vector<std::pair<UnitRef, Status>> rejected;
   };
   virtual Result<Applied> apply_staged() = 0;

@@ -39,6 +39,15 @@ Status GuardedDepot::stage(const core::UnitRef& unit, std::uint64_t offset, Byte
 Result<core::Depot::Applied> GuardedDepot::apply_staged() {
   const TimeMs now = clock_.monotonic_ms();
   if (retry_at_ != kNever && now < retry_at_) return failure_;
+  if (!std::exchange(gathered_, false)) {
+    arrived_ = true;
+    return Status(Errc::busy, "more may be arriving");
+  }
+  if (!courtesy_.may_write(store_.in_use(), now)) {
+    failure_ = Status(Errc::busy, "the application is in the middle of a transaction");
+    retry_at_ = now + Courtesy::kLookEveryMs;
+    return failure_;
+  }
   auto applied = store_.apply_staged();
   faults_.outcome("applying what a peer sent", applied.status());
   if (!applied.ok()) {

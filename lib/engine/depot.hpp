@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuardedDepot: the store as the session sees it. Remembers failures for status() and keeps a busy
-// or full database from being tried again and again.
+// GuardedDepot: the store as the session sees it. Remembers failures for status(), keeps a busy or
+// full database from being tried again and again, and applies at moments that suit others: what
+// arrives together is applied together, when nobody is in the middle of a transaction.
 #pragma once
 
 #include <utility>
 
 #include "core/exchange.hpp"
+#include "engine/courtesy.hpp"
 #include "engine/faults.hpp"
 #include "engine/seal_schedule.hpp"
 #include "mycelial/environment.hpp"
+#include "storage/store.hpp"
 
 namespace mycelial::engine {
 
 class GuardedDepot final : public core::Depot {
  public:
-  GuardedDepot(core::Depot& store, Clock& clock, Faults& faults)
+  GuardedDepot(storage::Store& store, Clock& clock, Faults& faults)
       : store_(store), clock_(clock), faults_(faults) {}
 
   core::Site site() const override { return store_.site(); }
@@ -39,15 +42,21 @@ class GuardedDepot final : public core::Depot {
   Result<Applied> apply_staged() override;
   void become_new_site() override;
 
+  /// True once after something arrived: when all that has come with it is staged, gathered() is to
+  /// be called, and applying tried again.
+  bool take_arrived() { return std::exchange(arrived_, false); }
+  void gathered() { gathered_ = true; }
   /// When applying is worth another try; kNever when it has not failed.
   TimeMs retry_at() const { return retry_at_; }
   /// True once after units were applied: the store may have left work for the next seal.
   bool take_applied() { return std::exchange(applied_, false); }
 
  private:
-  core::Depot& store_;
+  storage::Store& store_;
   Clock& clock_;
   Faults& faults_;
+  Courtesy courtesy_;
+  bool arrived_ = false, gathered_ = false;
   TimeMs retry_at_ = kNever;
   TimeMs backoff_ = 0;
   Status failure_;

@@ -168,6 +168,7 @@ Result<ReplicaStatus> Engine::status() {
   Serving serving = exchange_ ? describe_serving() : read_serving(setup_.path);
   out->peers = std::move(serving.peers);
   out->last_error = std::move(serving.last_error);
+  out->collisions = serving.collisions;
   for (std::string& note : serving.notes) {
     if (std::find(out->notes.begin(), out->notes.end(), note) == out->notes.end()) {
       out->notes.push_back(std::move(note));

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/courtesy.hpp"
 #include "engine/depot.hpp"
 #include "engine/links.hpp"
 #include "engine/peers.hpp"
@@ -102,6 +103,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   void seal_or_wait();
   void on_timer();
   void retry_apply();
+  void apply_soon();
   void arm();
   Serving describe_serving() const;
   void publish_peers_if_due();
@@ -128,6 +130,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   std::uint64_t session_ = 0;
   std::unique_ptr<core::Exchange> exchange_;  // null unless exclusive
   SealSchedule schedule_;
+  Courtesy seal_courtesy_;
   PeerBook peers_;
   std::unique_ptr<Acceptor> acceptor_;
   Transports transports_;

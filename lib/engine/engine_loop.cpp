@@ -47,6 +47,9 @@ void Engine::seal_or_wait() {
     const auto entries = store_->journal_entries(kJournalMax + 1);
     if (entries.ok() && *entries <= kJournalMax) return schedule_.postponed(now());
   }
+  if (!seal_courtesy_.may_write(store_->in_use(), now())) {
+    return schedule_.put_off(now() + Courtesy::kLookEveryMs);
+  }
   (void)seal_now();
 }
 
@@ -66,10 +69,19 @@ void Engine::on_timer() {
   publish_peers_if_due();
 }
 
-/// The session tries again when it ticks; if it did not, the staged units must not wait for ever.
+/// All that arrived meanwhile is applied with it.
 void Engine::retry_apply() {
-  exchange_->tick(now());
-  if (now() >= depot_.retry_at()) exchange_->retry(now());
+  depot_.gathered();
+  exchange_->retry(now());
+}
+
+/// What has already been received and waits for its turn comes first.
+void Engine::apply_soon() {
+  strand_->post([self = weak_from_this()] {
+    const auto engine = self.lock();
+    if (!engine || !engine->exchange_ || engine->faults_.poisoned()) return;
+    engine->input([&] { engine->retry_apply(); });
+  });
 }
 
 void Engine::deliver_changes() {
@@ -87,6 +99,7 @@ void Engine::deliver_changes() {
 void Engine::after_input() {
   if (!store_ || !exchange_) return;
   if (depot_.take_applied()) schedule_.dirty(now());
+  if (depot_.take_arrived()) apply_soon();
   for (const auto& note : store_->take_notes()) faults_.note(note);
   deliver_changes();
   if (!store_) return;  // closed by the callback
@@ -104,14 +117,16 @@ void Engine::after_input() {
 }
 
 Serving Engine::describe_serving() const {
-  return {peers_.list(links_, exchange_->peers()), faults_.last_error(), faults_.notes()};
+  return {peers_.list(links_, exchange_->peers()), faults_.last_error(), faults_.notes(),
+          store_->collisions()};
 }
 
 void Engine::publish_peers_if_due() {
   if (now() < publish_at_) return;
   publish_at_ = kNever;
   const Serving serving = describe_serving();
-  const bool nothing = serving.peers.empty() && serving.last_error.empty() && serving.notes.empty();
+  const bool nothing = serving.peers.empty() && serving.last_error.empty() &&
+                       serving.notes.empty() && serving.collisions == 0;
   std::string text = nothing && published_.empty() ? std::string() : format_serving(serving);
   if (text == published_) return;
   published_at_ = now();

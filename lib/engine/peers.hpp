@@ -39,6 +39,7 @@ struct Serving {
   std::vector<PeerInfo> peers;
   std::string last_error;
   std::vector<std::string> notes;
+  std::uint64_t collisions = 0;
 };
 std::string serving_path(const std::string& database);
 std::string format_serving(const Serving& serving);

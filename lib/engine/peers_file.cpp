@@ -83,6 +83,7 @@ void parse_line(const std::string& line, Serving& out) {
   std::getline(in, text);
   if (kind == "error") out.last_error = unescape(text);
   if (kind == "note") out.notes.push_back(unescape(text));
+  if (kind == "collisions") out.collisions = std::strtoull(text.c_str(), nullptr, 10);
 }
 
 }  // namespace
@@ -95,6 +96,7 @@ std::string format_serving(const Serving& serving) {
   std::string out;
   if (!serving.last_error.empty()) out += "error\t" + escape(serving.last_error) + '\n';
   for (const std::string& note : serving.notes) out += "note\t" + escape(note) + '\n';
+  if (serving.collisions != 0) out += "collisions\t" + std::to_string(serving.collisions) + '\n';
   for (const PeerInfo& peer : serving.peers) {
     out += "peer\t" + escape(peer.endpoint) + '\t' + escape(peer.site) + '\t';
     out += peer.connected ? '1' : '0';

@@ -27,6 +27,7 @@ class SealSchedule {
   void set_links(bool any) { links_ = any; }
   void sealed();
   void seal_failed(TimeMs now);
+  void put_off(TimeMs until) { not_before_ = until; }  ///< The moment does not suit others.
   /// Without links: the journal is small, so sealing can wait for one, or for more writes.
   void postponed(TimeMs now);
 

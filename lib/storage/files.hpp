@@ -85,6 +85,10 @@ class Staging {
   std::vector<core::ByteRange> missing(const core::UnitRef& unit) const;
   std::vector<core::UnitRef> list() const;
   std::vector<core::UnitRef> whole() const;
+  /// Those of whole() whose headers nobody has looked at: a reference says what a sender claims.
+  std::vector<core::UnitRef> unnamed() const;
+  /// From now on a reference to the unit says what its header says.
+  void name(const Hash& unit, const core::Header& header);
   /// The bytes of a whole unit; valid while the result lives.
   struct View {
     ByteView bytes;

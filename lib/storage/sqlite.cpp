@@ -238,6 +238,19 @@ std::string Connection::text(const std::string& sql) {
   return s.step() ? std::string(s.text(0)) : std::string();
 }
 
+bool Connection::is_wal() {
+  Use mode(cached("PRAGMA journal_mode"));
+  return mode->step() && mode->text(0) == "wal";
+}
+void Connection::sync_wal() {
+  sqlite3_file* wal = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  if (!wal || !wal->pMethods) return;
+  const int rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  if (rc != SQLITE_OK)
+    throw SqliteError(rc, fmt::format("cannot sync the WAL: {}", sqlite3_errstr(rc)));
+}
+
 Transaction::Transaction(Connection& db, const char* begin)
     : db_(db), nested_(db.in_transaction()) {
   db_.exec(nested_ ? "SAVEPOINT mycelial" : begin);

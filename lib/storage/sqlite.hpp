@@ -116,6 +116,11 @@ class Connection {
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
   std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(handle_); }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+  /// As of the last transaction; WAL for certain when it says so, for that cannot end while we are
+  /// connected.
+  bool is_wal();
+  /// Puts what is in the WAL on the disk.
+  void sync_wal();
   sqlite3* handle() const { return handle_; }
 
  private:

@@ -51,6 +51,7 @@ struct Staging::Unit {
   Bytes memory;
   int fd = -1;
   std::uint64_t unsaved = 0;
+  bool named = false;
   bool whole() const { return gaps(have, ref.size).empty(); }
   ~Unit() {
     if (fd >= 0) ::close(fd);
@@ -136,6 +137,7 @@ Status Staging::add(const core::UnitRef& ref, std::uint64_t offset, ByteView byt
   }
   Unit& unit = *slot;
   if (unit.ref.size != ref.size) return {Errc::corrupt, "a unit changed its size"};
+  if (unit.whole()) return {};
   if (unit.fd < 0) {
     std::copy(bytes.begin(), bytes.end(),
               unit.memory.begin() + static_cast<std::ptrdiff_t>(offset));
@@ -176,6 +178,25 @@ std::vector<core::UnitRef> Staging::whole() const {
     return std::tie(a.stream, a.first, a.id) < std::tie(b.stream, b.first, b.id);
   });
   return out;
+}
+
+std::vector<core::UnitRef> Staging::unnamed() const {
+  std::vector<core::UnitRef> out;
+  for (const auto& [id, unit] : units_) {
+    if (!unit->named && unit->whole()) out.push_back(unit->ref);
+  }
+  return out;
+}
+
+void Staging::name(const Hash& id, const core::Header& header) {
+  const auto it = units_.find(id);
+  if (it == units_.end()) return;
+  auto& ref = it->second->ref;
+  ref.kind = header.kind;
+  ref.stream = header.stream;
+  ref.first = header.first;
+  ref.last = header.last;
+  it->second->named = true;
 }
 
 Staging::View Staging::view(const Hash& id) const {

@@ -69,7 +69,9 @@ void StoreImpl::start() {
 Status StoreImpl::write(const std::function<void()>& work) {
   const Status status = guard([&] {
     try {
+      choose_sync();
       Transaction transaction(db_);
+      const auto before = NewestSnapshot::of(db_);
       Meta::create(db_);
       refresh(true);
       check_identity();
@@ -79,12 +81,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       if (sealed_now_) renew_nonce(nonce_);
       meta_.save_clock();
       transaction.commit();
-      sealed_now_ = false;
-      published_.insert(published_.end(), publishing_.begin(), publishing_.end());
-      publishing_.clear();
-      // Before anything leaves: a file that still has the old nonce is an older copy.
-      if (!nonce_before_.empty()) witness_.forget_nonce(nonce_before_, nonce_);
-      nonce_before_.clear();
+      after_commit(before);
     } catch (...) {
       sealed_now_ = false;
       publishing_.clear();
@@ -103,6 +100,31 @@ Status StoreImpl::write(const std::function<void()>& work) {
     }
   });
   return naming(path_, status);
+}
+
+/// With a WAL, a commit need not wait for the disk while it holds the write lock: after_commit()
+/// waits instead. A rollback journal has to be on the disk before the database is touched.
+void StoreImpl::choose_sync() {
+  const bool later = options_.synchronous_full && db_.is_wal();
+  if (later == sync_later_) return;
+  db_.exec(later ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+  sync_later_ = later;
+}
+
+/// Others can write by now. Nothing may leave before the commit is on the disk.
+void StoreImpl::after_commit(const NewestSnapshot& before) {
+  if (!before.is_newest(db_) && before.is_read(db_)) ++collisions_;
+  sealed_now_ = false;
+  published_.insert(published_.end(), publishing_.begin(), publishing_.end());
+  publishing_.clear();
+  const Status durable = guard([&] {
+    if (sync_later_) db_.sync_wal();
+  });
+  // Before anything leaves: a file that still has the old nonce is an older copy. So is one that
+  // loses this commit because the disk failed.
+  if (!nonce_before_.empty()) witness_.forget_nonce(nonce_before_, nonce_);
+  nonce_before_.clear();
+  if (!durable.ok()) throw StorageError(durable.code(), std::string(durable.message()));
 }
 
 Status StoreImpl::read_only(const std::function<void()>& work) {
@@ -230,6 +252,12 @@ Result<std::vector<core::UnitRef>> StoreImpl::seal() {
   }
   if (!status.ok()) return status;
   return std::exchange(published_, {});
+}
+
+bool StoreImpl::in_use() {
+  bool used = false;
+  (void)guard([&] { used = NewestSnapshot::of(db_).is_read(db_); });
+  return used;
 }
 
 std::set<std::string> StoreImpl::take_notes() {

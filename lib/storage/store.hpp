@@ -51,6 +51,12 @@ class Store : public core::Depot {
   /// ours made since the last call that no apply_staged() has given.
   virtual Result<std::vector<core::UnitRef>> seal() = 0;
 
+  /// True while another connection, of any process, reads the newest snapshot of a WAL database: if
+  /// it goes on to write, a commit of ours meanwhile makes that fail.
+  virtual bool in_use() = 0;
+  /// Commits so far, since the store was opened, that overtook such a transaction.
+  virtual std::uint64_t collisions() const = 0;
+
   /// Tables and rows touched by apply_staged() since the last call.
   virtual ChangeEvent take_changes() = 0;
   /// What a person should know and status() has not told yet, since the last call.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of the store, and what they share. One file per idea:
 //   store.cpp  opening, transactions, identity    track.cpp   tracking, baseline, schema changes
-//   seal.cpp   journal -> change set              apply.cpp   unit -> rows
+//   seal.cpp   journal -> change set              arrivals.cpp  units that can be applied
+//   apply.cpp  unit -> rows
 //   settle.cpp UNIQUE: who is shown               tail.cpp    sets kept, cuts made for peers
 //   report.cpp status, conflicts, digest, check   book.cpp    where a row's bookkeeping is
 //   schema_change.cpp  ALTER TABLE by anybody  rebuild.cpp  tables that were made anew
@@ -22,6 +23,7 @@
 #include "storage/capture.hpp"
 #include "storage/files.hpp"
 #include "storage/meta.hpp"
+#include "storage/newest_snapshot.hpp"
 #include "storage/returning.hpp"
 #include "storage/segments.hpp"
 #include "storage/store.hpp"
@@ -69,6 +71,8 @@ class StoreImpl final : public Store {
   bool changed_outside() override;
   Result<std::uint64_t> journal_entries(std::uint64_t limit) override;
   Result<std::vector<core::UnitRef>> seal() override;
+  bool in_use() override;
+  std::uint64_t collisions() const override { return collisions_; }
   ChangeEvent take_changes() override;
   std::set<std::string> take_notes() override;
   Result<ReplicaStatus> status() override;
@@ -99,6 +103,8 @@ class StoreImpl final : public Store {
 
   // store.cpp
   Status write(const std::function<void()>& work);
+  void choose_sync();
+  void after_commit(const NewestSnapshot& before);
   Status read_only(const std::function<void()>& work);
   void refresh(bool may_write);
   void check_identity();
@@ -150,19 +156,23 @@ class StoreImpl final : public Store {
   bool has_hidden(std::uint32_t table);
   bool has_records(std::uint32_t table);  ///< In mycelial_row.
 
-  // apply.cpp
-  struct Waiting {  ///< A whole unit, its hash checked.
+  // arrivals.cpp
+  struct Waiting {  ///< A whole unit.
     core::UnitRef ref;
     Staging::View bytes;
-    codec::UnitView unit;
+    std::optional<codec::UnitView> unit;  ///< Once needed; then its hash is right.
   };
-  struct BadUnit {
-    core::UnitRef ref;
-    Status why;
-  };
+  using Queue = std::vector<Waiting>;  ///< Of one stream, in order.
   bool ready(const core::Header& header, bool* known) const;
-  void apply_waiting(std::vector<Waiting>& waiting, Applied& out, std::set<Hash>& done);
+  const codec::UnitView& decoded(Waiting& waiting);
+  std::vector<Queue> queues(std::vector<std::pair<core::UnitRef, Status>>& rejected);
+  bool is_beyond(const core::UnitRef& unit) const;
+  bool may_apply_any(std::vector<Queue>& queues);
+  bool apply_if_ready(Waiting& waiting, std::set<Hash>& done);
+  bool apply_waiting(std::vector<Queue>& queues, std::set<Hash>& done);
   void apply_unit(const codec::UnitView& unit, ByteView bytes);
+
+  // apply.cpp
   const core::Schema* schema_of(const Hash& hash);
   void remember_schema(const core::Schema& schema, bool announced);
   void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
@@ -220,9 +230,11 @@ class StoreImpl final : public Store {
   std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
-  std::vector<core::UnitRef> publishing_;  // sets of ours made in this transaction
+  std::vector<core::UnitRef> publishing_;  // made or applied in this transaction, in that order
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
-  bool sealed_now_ = false;                // this transaction gave a number away
+  bool sync_later_ = false;                // commits are made durable by after_commit()
+  std::uint64_t collisions_ = 0;
+  bool sealed_now_ = false;  // this transaction gave a number away
   std::set<RowName>
       losers_;  ///< Rows of ours that lost an automatic key; the next seal re-keys them.
   ChangeEvent changes_;

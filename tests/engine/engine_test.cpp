@@ -149,6 +149,52 @@ TEST_F(EngineTest, ABusyDatabaseIsTriedAgainAndNamed) {
   EXPECT_TRUE(a.engine->in_sync());
 }
 
+TEST_F(EngineTest, AnOpenTransactionGoesFirst) {
+  auto [a, b] = pair();
+  world_.run(5000);
+  a.store->used = b.store->used = true;
+  a.store->write("x");
+  a.engine->poke();
+  world_.run(100);
+  EXPECT_EQ(a.engine->status()->journal_entries, 1u) << "not sealed";
+  a.store->used = false;
+  world_.run(100);
+  EXPECT_EQ(a.engine->status()->journal_entries, 0u);
+  EXPECT_EQ(b.store->lines.size(), 0u) << "arrived, not applied";
+  b.store->used = false;
+  world_.run(2);
+  EXPECT_EQ(b.store->lines.size(), 1u);
+  EXPECT_EQ(a.engine->status()->collisions + b.engine->status()->collisions, 0u);
+  EXPECT_EQ(last_error(b), "") << "waiting is no failure";
+}
+
+TEST_F(EngineTest, ATransactionThatNeverEndsIsOvertakenAndCounted) {
+  auto [a, b] = pair();
+  world_.run(5000);
+  a.store->used = b.store->used = true;
+  a.store->write("x");
+  world_.run(2000);
+  EXPECT_EQ(b.store->lines.size(), 1u);
+  EXPECT_EQ(a.engine->status()->collisions, 1u);
+  EXPECT_EQ(b.engine->status()->collisions, 1u);
+}
+
+TEST_F(EngineTest, WhatArrivesMeanwhileIsAppliedTogether) {
+  auto [a, b] = pair();
+  world_.run(5000);
+  b.store->used = true;
+  for (int i = 0; i < 10; ++i) {
+    a.store->write(std::to_string(i));
+    a.engine->poke();
+    world_.run(10);
+  }
+  const int applies = b.store->applies;
+  b.store->used = false;
+  world_.run(5);
+  EXPECT_EQ(b.store->lines.size(), 10u);
+  EXPECT_EQ(b.store->applies, applies + 1);
+}
+
 TEST_F(EngineTest, ASetThatLeavesTheTailWhileItIsSentIsNoError) {
   auto [a, b] = pair();
   world_.run(5000);

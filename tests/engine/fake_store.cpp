@@ -39,6 +39,7 @@ void FakeStore::keep(const core::UnitRef& ref, const Bytes& bytes) {
   unit.ref.order = tail_.size() + 1;
   tail_[{ref.stream, ref.last}] = unit;
   have_[ref.stream] = {ref.last, ref.id};
+  if (used) ++collisions_;
 }
 
 Result<ReplicaStatus> FakeStore::status() {

@@ -23,6 +23,7 @@ class FakeStore final : public storage::Store {
   std::set<std::string> lines;  ///< Local and remote ones.
   Status fail_seal, fail_apply, fail_read;
   int seals = 0, applies = 0, looks = 0;
+  bool used = false;  ///< As if another connection had a transaction open.
 
   Status track(const std::string& table) override {
     return table == "t" ? Status() : Status(Errc::not_found, "no such table: " + table);
@@ -40,6 +41,8 @@ class FakeStore final : public storage::Store {
     return std::min<std::uint64_t>(journal_.size(), limit);
   }
   Result<std::vector<core::UnitRef>> seal() override;
+  bool in_use() override { return used; }
+  std::uint64_t collisions() const override { return collisions_; }
   ChangeEvent take_changes() override { return std::exchange(changes_, {}); }
   Result<ReplicaStatus> status() override;
   Result<std::vector<Conflict>> conflicts() override { return std::vector<Conflict>(); }
@@ -80,6 +83,7 @@ class FakeStore final : public storage::Store {
   core::Have have_;
   std::vector<std::string> journal_;
   bool changed_ = true;
+  std::uint64_t collisions_ = 0;
   ChangeEvent changes_;
   std::map<core::Dot, Unit> tail_;
   std::map<Hash, Staging> staging_;

@@ -110,6 +110,7 @@ void Fleet::apply(std::size_t to) {
   if (!took(to, "apply", applied.status())) return;
   for (const auto& unit : applied->units) take(to, unit);
   for (const auto& [unit, why] : applied->rejected) took(to, "apply", why);
+  if (applied->more) apply(to);
 }
 
 void Fleet::send(std::size_t from, std::size_t to, Carry how) {

@@ -127,10 +127,10 @@ Site::~Site() {
   std::filesystem::remove_all(folder_);
 }
 
-void Site::open(storage::StoreOptions options) {
+void Site::open(storage::StoreOptions options, bool durable) {
   options.clock = &world_.clock;
   options.entropy = &world_.entropy;
-  options.synchronous_full = false;
+  options.synchronous_full = durable;
   auto opened = storage::Store::open(path_, options);
   ASSERT_TRUE(opened.ok()) << opened.status().to_string();
   store_ = std::move(*opened);
@@ -224,9 +224,12 @@ Status carry(Site& from, Site& to, Carry how) {
       }
     }
   }
-  const auto applied = to.store().apply_staged();
-  if (!applied.ok()) return applied.status();
-  for (const auto& [unit, why] : applied->rejected) return why;
+  for (bool more = true; more;) {
+    const auto applied = to.store().apply_staged();
+    if (!applied.ok()) return applied.status();
+    for (const auto& [unit, why] : applied->rejected) return why;
+    more = applied->more;
+  }
   return {};
 }
 

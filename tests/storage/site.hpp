@@ -68,7 +68,8 @@ class Site {
   std::string dump(const std::string& table) { return dump_table(client_, table); }
   sqlite3* client() { return client_; }
   storage::Store& store() { return *store_; }
-  void open(storage::StoreOptions options = {});
+  /// `durable`: what is committed is on the disk.
+  void open(storage::StoreOptions options = {}, bool durable = false);
   void close() { store_.reset(); }
   /// A copy of the file as it is, journal included. The store may be open.
   Image image();

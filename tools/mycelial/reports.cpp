@@ -29,8 +29,8 @@ std::string status_json(const ReplicaStatus& s) {
          ",\"sets_held\":" + number(s.sets_held) + ",\"streams\":" + number(s.streams) +
          ",\"tail_sets\":" + number(s.tail_sets) + ",\"tail_bytes\":" + number(s.tail_bytes) +
          ",\"hidden_rows\":" + number(s.hidden_rows) + ",\"parked_rows\":" + number(s.parked_rows) +
-         ",\"superseded\":" + number(s.superseded) + ",\"last_error\":" + json(s.last_error) +
-         ",\"notes\":[" + notes + "]}";
+         ",\"superseded\":" + number(s.superseded) + ",\"collisions\":" + number(s.collisions) +
+         ",\"last_error\":" + json(s.last_error) + ",\"notes\":[" + notes + "]}";
 }
 
 void print_status(const ReplicaStatus& s) {
@@ -46,6 +46,10 @@ void print_status(const ReplicaStatus& s) {
   std::printf("conflicts %s hidden, %s parked, %s superseded (mycelial conflicts lists them)\n",
               number(s.hidden_rows).c_str(), number(s.parked_rows).c_str(),
               number(s.superseded).c_str());
+  if (s.collisions != 0) {
+    std::printf("busy      %s writes overtook an open transaction (docs/guide/busy.md)\n",
+                number(s.collisions).c_str());
+  }
   for (const auto& p : s.peers) {
     std::printf("peer      %s %s%s", p.endpoint.c_str(),
                 !p.connected ? "not connected"

@@ -245,6 +245,7 @@ void Exchange::Impl::apply(LinkNumber from) {
     sources.erase(unit.id);
     if (links.contains(guilty)) give_up(guilty, std::string(why.message()));
   }
+  if (applied->more) apply(from);
 }
 
 void Exchange::Impl::find_waiting() {

@@ -43,6 +43,7 @@ class Status(NamedTuple):
     hidden_rows: int
     parked_rows: int
     superseded: int
+    collisions: int
     last_error: str
     notes: List[str]
 
