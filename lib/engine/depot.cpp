@@ -8,15 +8,35 @@ namespace mycelial::engine {
 namespace {
 constexpr TimeMs kBackoffMinMs = 20;
 constexpr TimeMs kBackoffMaxMs = 5000;
+constexpr TimeMs kForgetMs = 60'000;
+constexpr char kCut[] = "making a snapshot for a peer";
+constexpr char kRead[] = "reading a change set";
+constexpr char kStage[] = "keeping what a peer sent";
 }  // namespace
+
+void GuardedDepot::outcome(const char* work, const Status& status) const {
+  faults_.outcome(work, status);
+  if (status.ok()) {
+    failed_at_.erase(work);
+  } else {
+    failed_at_[work] = clock_.monotonic_ms();
+  }
+}
+
+void GuardedDepot::forget_old_failures() {
+  const TimeMs now = clock_.monotonic_ms();
+  std::erase_if(failed_at_, [&](const auto& failure) {
+    const bool old = now - failure.second >= kForgetMs;
+    if (old) faults_.outcome(failure.first, {});
+    return old;
+  });
+}
 
 Result<core::UnitRef> GuardedDepot::cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
                                         const std::vector<Hash>& resume) {
   auto unit = store_.cut(tips, resume);
   // Whoever needs it asks again; if nobody does, nobody would ever tell that the lock has gone.
-  if (unit.status().code() != Errc::busy) {
-    faults_.outcome("making a snapshot for a peer", unit.status());
-  }
+  if (unit.status().code() != Errc::busy) outcome(kCut, unit.status());
   return unit;
 }
 
@@ -24,15 +44,13 @@ Result<Bytes> GuardedDepot::read(const core::UnitRef& unit, std::uint64_t offset
                                  std::size_t size) const {
   auto bytes = store_.read(unit, offset, size);
   // A set that has left the tail while it was sent is nothing wrong: a cut brings what was in it.
-  if (bytes.status().code() != Errc::not_found) {
-    faults_.outcome("reading a change set", bytes.status());
-  }
+  if (bytes.status().code() != Errc::not_found) outcome(kRead, bytes.status());
   return bytes;
 }
 
 Status GuardedDepot::stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) {
   Status status = store_.stage(unit, offset, bytes);
-  faults_.outcome("keeping what a peer sent", status);
+  outcome(kStage, status);
   return status;
 }
 

@@ -4,6 +4,7 @@
 // arrives together is applied together, when nobody is in the middle of a transaction.
 #pragma once
 
+#include <map>
 #include <utility>
 
 #include "core/exchange.hpp"
@@ -48,10 +49,15 @@ class GuardedDepot final : public core::Depot {
   void gathered() { gathered_ = true; }
   /// When applying is worth another try; kNever when it has not failed.
   TimeMs retry_at() const { return retry_at_; }
+  /// What failed on a peer's behalf may never be asked for again: it counts as mended after a
+  /// while.
+  void forget_old_failures();
   /// True once after units were applied: the store may have left work for the next seal.
   bool take_applied() { return std::exchange(applied_, false); }
 
  private:
+  void outcome(const char* work, const Status& status) const;
+
   storage::Store& store_;
   Clock& clock_;
   Faults& faults_;
@@ -60,6 +66,7 @@ class GuardedDepot final : public core::Depot {
   TimeMs retry_at_ = kNever;
   TimeMs backoff_ = 0;
   Status failure_;
+  mutable std::map<const char*, TimeMs> failed_at_;  // by work done when peers ask
   bool applied_ = false;
 };
 

@@ -66,6 +66,7 @@ void Engine::on_timer() {
   if_due(schedule_.seal_at(), [&] { seal_or_wait(); });
   if_due(exchange_->next_tick(), [&] { exchange_->tick(at); });
   if_due(depot_.retry_at(), [&] { retry_apply(); });
+  depot_.forget_old_failures();
   publish_peers_if_due();
 }
 

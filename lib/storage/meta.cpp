@@ -69,27 +69,55 @@ void Meta::create(Connection& db) {
 }
 
 void Meta::reload() {
-  streams_.clear();
-  origins_.clear();
-  covered_.clear();
-  have_.clear();
-  ranks_.reset();
+  Meta read(db_);
   Statement s(db_, "SELECT id, site, scope, class, seq, hash FROM mycelial_stream ORDER BY id");
   while (s.step()) {
     const core::Stream stream{core::Site::from(s.blob(1)), static_cast<std::uint32_t>(s.number(2)),
                               static_cast<std::uint32_t>(s.number(3))};
     const auto id = s.number(0);
-    if (id != streams_.size()) throw StorageError(Errc::corrupt, "the list of streams is damaged");
-    streams_.resize(id + 1);
-    covered_.resize(id + 1);
-    streams_[id] = stream;
-    covered_[id] = id == 0 ? 0 : s.number(4);
-    origins_[stream] = static_cast<core::Origin>(id);
-    if (id != 0 && s.number(4) > 0) have_[stream] = {s.number(4), Hash::from(s.blob(5))};
+    if (id != read.streams_.size())
+      throw StorageError(Errc::corrupt, "the list of streams is damaged");
+    read.streams_.push_back(stream);
+    read.covered_.push_back(id == 0 ? 0 : s.number(4));
+    read.origins_[stream] = static_cast<core::Origin>(id);
+    if (id != 0 && s.number(4) > 0) read.have_[stream] = {s.number(4), Hash::from(s.blob(5))};
   }
-  site_ = core::Site::from(get("site"));
-  label_ = core::Site::from(get("label"));
-  clock = static_cast<core::Hlc>(get_integer("clock"));
+  read.site_ = core::Site::from(get("site"));
+  read.label_ = core::Site::from(get("label"));
+  read.clock = static_cast<core::Hlc>(get_integer("clock"));
+  site_ = read.site_;
+  label_ = read.label_;
+  clock = read.clock;
+  streams_.swap(read.streams_);
+  origins_.swap(read.origins_);
+  covered_.swap(read.covered_);
+  have_.swap(read.have_);
+  ranks_.reset();
+  begin();
+}
+
+void Meta::begin() {
+  mark_ = {site_, label_, clock, streams_.size(), {}};
+}
+
+void Meta::undo() {
+  site_ = mark_.site;
+  label_ = mark_.label;
+  clock = mark_.clock;
+  for (auto it = mark_.tips.rbegin(); it != mark_.tips.rend(); ++it) {
+    const auto& [stream, tip] = *it;
+    covered_[origins_.at(stream)] = tip.seq;
+    if (tip.seq == 0) {
+      have_.erase(stream);
+    } else {
+      have_[stream] = tip;
+    }
+  }
+  for (std::size_t id = mark_.streams; id < streams_.size(); ++id) origins_.erase(streams_[id]);
+  streams_.resize(mark_.streams);
+  covered_.resize(mark_.streams);
+  ranks_.reset();
+  begin();
 }
 
 std::string Meta::get(std::string_view key) {
@@ -151,7 +179,9 @@ void Meta::advance(const core::Stream& stream, const core::Tip& tip) {
   Statement s(db_, "UPDATE mycelial_stream SET seq = ?2, hash = ?3 WHERE id = ?1");
   s.bind(1, id).bind(2, tip.seq).bind_blob(3, tip.hash.view()).run();
   covered_[id] = tip.seq;
-  have_[stream] = tip;
+  core::Tip& held = have_[stream];
+  mark_.tips.emplace_back(stream, held);
+  held = tip;
 }
 
 void Meta::save_clock() {

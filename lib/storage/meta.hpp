@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/row.hpp"
@@ -25,7 +26,11 @@ class Meta {
   static void create(Connection& db);
   static bool exists(Connection& db);
 
+  /// All or nothing: what it throws leaves everything as it was.
   void reload();
+  /// A transaction begins; undo() goes back to here after it was rolled back.
+  void begin();
+  void undo();
 
   std::string get(std::string_view key);
   std::int64_t get_integer(std::string_view key);
@@ -60,6 +65,14 @@ class Meta {
   std::vector<std::uint64_t> covered_;  // by Origin
   core::Have have_;
   std::optional<core::Ranks> ranks_;
+
+  struct Mark {
+    core::Site site, label;
+    core::Hlc clock = 0;
+    std::size_t streams = 0;
+    std::vector<std::pair<core::Stream, core::Tip>> tips;  // that advance() replaced, in order
+  };
+  Mark mark_;
 };
 
 }  // namespace mycelial::storage

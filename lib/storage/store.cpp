@@ -46,7 +46,9 @@ void StoreImpl::start() {
   if (options_.exclusive && sqlite3_db_readonly(db_.handle(), "main") == 1) {
     throw SqliteError(SQLITE_READONLY);
   }
-  db_.exec(options_.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
+  // EXTRA is FULL in WAL mode; with a rollback journal, FULL would let a loss of power take the
+  // last commit back, and with it numbers that have left already.
+  db_.exec(options_.synchronous_full ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = OFF");
   db_.exec(
       "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA trusted_schema = ON");
   std::int64_t holder = 0;
@@ -68,6 +70,7 @@ void StoreImpl::start() {
 /// One write transaction. What `work` throws rolls everything back, caches included.
 Status StoreImpl::write(const std::function<void()>& work) {
   const Status status = guard([&] {
+    meta_.begin();
     try {
       choose_sync();
       Transaction transaction(db_);
@@ -96,6 +99,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       tail_bytes_.reset();
       app_triggers_.forget();
       if (segments_) segments_->discard();
+      meta_.undo();
       throw;
     }
   });
@@ -146,7 +150,7 @@ Status StoreImpl::read_only(const std::function<void()>& work) {
 void StoreImpl::refresh(bool may_write) {
   const auto version = db_.integer("PRAGMA data_version");
   if (version != cache_version_) {
-    cache_version_ = version;
+    cache_version_ = -1;  // until all of it is loaded: reading may fail half-way
     meta_.reload();
     nonce_ = meta_.get("nonce");
     schemas_.clear();
@@ -154,6 +158,7 @@ void StoreImpl::refresh(bool may_write) {
     records_known_.clear();
     if (segments_) segments_->discard();
     identity_checked_ = false;
+    cache_version_ = version;
   }
   if (!segments_) segments_ = std::make_unique<Segments>(db_);
   rearm_if_schema_changed(may_write);

@@ -212,6 +212,18 @@ TEST_F(EngineTest, ASetThatLeavesTheTailWhileItIsSentIsNoError) {
   EXPECT_EQ(b.store->lines.size(), 1u);
 }
 
+TEST_F(EngineTest, WhatFailedForAPeerThatHasGoneIsForgotten) {
+  auto [a, b] = pair();
+  world_.run(5000);
+  a.store->fail_read = Status(Errc::io, "no such disk");
+  a.store->write("x");
+  world_.run(5000);
+  EXPECT_NE(last_error(a).find("no such disk"), std::string::npos);
+  net_.cut(true);
+  world_.run(120'000);
+  EXPECT_EQ(last_error(a), "");
+}
+
 TEST_F(EngineTest, AnInternalErrorStopsSyncingAndSaysWhy) {
   auto [a, b] = pair();
   world_.run(5000);

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/store.hpp"
 #include "tests/sim/statements.hpp"
@@ -12,11 +13,13 @@
 namespace mycelial::sim {
 
 Client::Client(Context& context, std::string name, int number, const std::string& path,
-               Clock& clock)
+               Clock& clock, Drive& drive)
     : owner(number), c_(context), name_(std::move(name)), path_(path) {
-  program_.clock = &clock;
+  program_.clock = observer_.clock = &clock;
+  program_.drive = &drive;
   open();
 }
+Client::~Client() = default;
 
 void Client::act() {
   if (open_) return step();
@@ -35,18 +38,18 @@ void Client::begin() {
   plan_.push_back(transfer ? &accounts() : &tables()[c_.random.below(tables().size() - 1)]);
   if (c_.random.chance(0.2)) plan_.push_back(&tables()[c_.random.below(tables().size() - 1)]);
   if (plan_.size() == 2 && plan_[0] == plan_[1]) plan_.pop_back();
-  const bool alone = !transfer && c_.random.chance(0.6);
-  if (!alone) run(c_.random.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
-  if (!alone && !db_->in_transaction()) return;
+  alone_ = !transfer && c_.random.chance(0.6);
+  if (!alone_) run(c_.random.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
+  if (!alone_ && !db_->in_transaction()) return;
   open_ = true;
-  left_ = alone ? 1 : static_cast<int>(c_.random.between(1, 4));
-  if (!look(before_)) end(false);
+  left_ = alone_ ? 1 : static_cast<int>(c_.random.between(1, 4));
+  if (!look(*db_, before_)) end(false);
 }
 
-bool Client::look(Images& into) {
+bool Client::look(Connection& db, Images& into) {
   for (const Table* table : plan_) {
     int code = SQLITE_OK;
-    into[table->name] = db_->image(*table, &code);
+    into[table->name] = db.image(*table, &code);
     if (code != SQLITE_OK) return false;
   }
   return true;
@@ -74,6 +77,8 @@ void Client::step() {
   if (sql.starts_with("INSERT OR IGNORE") && sqlite3_changes(db_->handle()) == 0) {
     for (const Table* table : plan_) doubt(*table, sql);
   }
+  // After some errors SQLite rolls everything back by itself.
+  if (!alone_ && !db_->in_transaction()) return end(false);
   // A transfer is both halves or nothing.
   if (code != SQLITE_OK && plan_[0] == &accounts()) return end(false);
   if ((code & 0xff) == SQLITE_BUSY && c_.random.chance(0.5)) return end(false);
@@ -97,17 +102,18 @@ void Client::end(bool commit) {
   next_.clear();
   const bool transaction = db_->in_transaction();
   Images after;
-  bool acknowledged = commit && look(after);
+  bool acknowledged = commit && transaction != alone_ && look(alone_ ? *reader_ : *db_, after);
   if (transaction) {
-    if (acknowledged) {
-      run("COMMIT");
-      acknowledged = !db_->in_transaction();
-    }
-    if (!acknowledged) run("ROLLBACK");
+    acknowledged = acknowledged && run("COMMIT") == SQLITE_OK;
+    if (db_->in_transaction()) run("ROLLBACK");
   }
   open_ = false;
   if (!acknowledged) return;
-  bury(c_.ledger.committed(moment(), before_, after, moved_));
+  const Transaction& t = c_.ledger.committed(moment(), before_, after, moved_);
+  if (!t.effects.empty())
+    c_.note(name_, fmt::format("transaction {}, journal {}", t.number, t.when.journal));
+  if (full_ && !t.effects.empty()) c_.ledger.synced(t.when.file());
+  bury(t);
   if (on_commit) on_commit();
 }
 
@@ -117,22 +123,34 @@ void Client::finish() {
 
 void Client::close() {
   c_.note(name_, "the application is killed");
-  program_.dead = true;
+  program_.dead = observer_.dead = true;
   db_ = nullptr;
+  {
+    const Running as(&observer_);
+    store_ = nullptr;
+  }
   reader_ = nullptr;
   open_ = false;
   next_.clear();
 }
 
 void Client::open() {
-  program_.dead = false;
+  program_.dead = observer_.dead = false;
+  reader_ = std::make_unique<Connection>(path_, &observer_);
+  Drive* const drive = std::exchange(program_.drive, nullptr);  // it could not even begin
   db_ = std::make_unique<Connection>(path_, &program_);
-  reader_ = std::make_unique<Connection>(path_, &program_);
+  program_.drive = drive;
+  // In rollback-journal mode NORMAL does not even promise that the file stays sound, and FULL not
+  // that a commit does.
+  const auto mode = reader_->rows("PRAGMA journal_mode");
+  full_ = mode[0][0] != "'wal'" || c_.random.chance(0.5);
+  run(full_ ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = NORMAL");
 }
 
-void Client::run(const std::string& sql) {
+int Client::run(const std::string& sql) {
   const int code = db_->run(sql);
   c_.note(name_, fmt::format("{} -> {}", sql, code));
+  return code;
 }
 
 /// Deleting a row that others are hidden behind ends them too: they were listed.
@@ -140,26 +158,30 @@ void Client::bury(const Transaction& t) {
   int code = SQLITE_OK;
   const auto hidden = reader_->rows("SELECT 1 FROM mycelial_row WHERE status = 2 LIMIT 1", &code);
   if (hidden.empty() || t.effects.empty()) return;
-  const Running as(&program_);
-  storage::StoreOptions options;
-  options.clock = program_.clock;
-  options.entropy = &c_.world;
-  options.exclusive = false;
-  auto store = storage::Store::open(path_, options);
-  const auto conflicts = store.ok() ? (*store)->conflicts() : store.status();
+  const Running as(&observer_);
+  if (!store_) {
+    storage::StoreOptions options;
+    options.clock = observer_.clock;
+    options.entropy = &c_.world;
+    options.exclusive = false;
+    auto opened = storage::Store::open(path_, options);
+    if (!opened.ok()) return c_.fail("conflicts: " + opened.status().to_string());
+    store_ = std::move(*opened);
+  }
+  const auto conflicts = store_->conflicts();
   if (!conflicts.ok()) return c_.fail("conflicts: " + conflicts.status().to_string());
   for (const Conflict& conflict : *conflicts) {
     if (conflict.kind != "hidden") continue;
     for (const Effect& e : t.effects) {
       const bool hider = e.key == conflict.winner || conflict.winner.starts_with("row ");
       if (e.kind != Effect::Kind::death || e.table != conflict.table || !hider) continue;
-      c_.ledger.buried(e.table, literals_in(conflict.value));
+      c_.ledger.buried(t, e.table, literals_in(conflict.value));
     }
   }
 }
 
 Moment Client::moment() {
-  Moment out{name_, epoch, "", "", {}, false};
+  Moment out{name_, epoch, "", "", {}, false, 0};
   int code = SQLITE_OK;
   const auto& rows =
       reader_->rows("SELECT hex(site), seq FROM mycelial_stream WHERE id > 0", &code);
@@ -171,6 +193,8 @@ Moment Client::moment() {
   // Tables are tracked all at once.
   out.captured =
       !reader_->rows("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' LIMIT 1", &code).empty();
+  const auto journal = reader_->rows("SELECT coalesce(max(jn), 0) FROM mycelial_journal", &code);
+  if (!journal.empty()) out.journal = std::stoull(journal[0][0]);
   return out;
 }
 

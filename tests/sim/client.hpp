@@ -11,11 +11,17 @@
 #include "tests/sim/context.hpp"
 #include "tests/sim/sql.hpp"
 
+namespace mycelial::storage {
+class Store;
+}
+
 namespace mycelial::sim {
 
 class Client {
  public:
-  Client(Context& context, std::string name, int number, const std::string& path, Clock& clock);
+  Client(Context& context, std::string name, int number, const std::string& path, Clock& clock,
+         Drive& drive);
+  ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -42,21 +48,25 @@ class Client {
   void begin();
   void step();
   void end(bool commit);
-  void run(const std::string& sql);
+  int run(const std::string& sql);
   void doubt(const Table& table, const std::string& sql);
-  bool look(Images& into);
+  bool look(Connection& db, Images& into);
   void bury(const Transaction& t);
 
   Context& c_;
   const std::string name_;
   const std::string path_;
   Program program_;
+  Program observer_;  // for what the checks read: nothing fails for it
   std::unique_ptr<Connection> db_, reader_;
-  std::vector<const Table*> plan_;  // tables of the open transaction
-  std::vector<std::string> next_;   // statements to come
+  std::unique_ptr<storage::Store> store_;  // to list conflicts; null until needed
+  std::vector<const Table*> plan_;         // tables of the open transaction
+  std::vector<std::string> next_;          // statements to come
   Images before_;
   bool open_ = false, moved_ = false;
-  int left_ = 0;  // rounds of statements until the end
+  bool alone_ = false;  // what is open is one statement, without BEGIN
+  bool full_ = true;    // PRAGMA synchronous: what is committed, stays
+  int left_ = 0;        // rounds of statements until the end
 };
 
 }  // namespace mycelial::sim

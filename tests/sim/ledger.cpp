@@ -43,7 +43,7 @@ bool Ledger::knows(const std::string& table, const std::string& column,
 
 const Transaction& Ledger::committed(Moment when, const Images& before, const Images& after,
                                      bool moved) {
-  Transaction t{transactions_.size() + 1, std::move(when), {}, {}};
+  Transaction t{transactions_.size() + 1, std::move(when), {}, {}, false};
   for (const auto& [name, now] : after) {
     const Table& table = table_named(name);
     const Image& then = before.at(name);
@@ -68,7 +68,7 @@ void Ledger::copied(const Moment& then, std::uint64_t transactions, const File& 
     const bool own =
         t.when.file() == then.file() && t.when.site == then.site && t.when.own() == then.own();
     const bool inherited = unserved && std::find(c.begin(), c.end(), then.file()) != c.end();
-    if ((own || inherited) && t.number <= transactions) t.copies.push_back(file);
+    if ((own || inherited) && !t.lost && t.number <= transactions) t.copies.push_back(file);
   }
 }
 
@@ -90,14 +90,17 @@ std::vector<Dot> Ledger::dots(const Transaction& t, const Seen& all) const {
   const auto sealed_in = [&](const File& file) {
     const auto sites = sites_.find(file);
     if (sites == sites_.end()) return;
-    const bool copy = file != t.when.file();
+    const auto end = ends_.find(file);
+    const bool unsealed =
+        end != ends_.end() && end->second.site == t.when.site && end->second.own() <= t.when.own();
+    if (unsealed) return;  // when the file was replaced
     auto at = std::find(sites->second.begin(), sites->second.end(), t.when.site);
     const bool served = at != sites->second.end();
-    if (served && !copy && add(t.when.site, t.when.own() + 1, file)) return;
+    if (served && add(t.when.site, t.when.own() + 1, file)) return;
     at = served ? std::next(at) : sites->second.begin();
     if (at != sites->second.end()) add(*at, 1, file);
   };
-  sealed_in(t.when.file());
+  if (!t.lost) sealed_in(t.when.file());
   for (const File& file : t.copies) sealed_in(file);
   return out;
 }
@@ -109,12 +112,37 @@ void Ledger::rolled_back(const std::string& node, std::uint64_t transactions) {
   }
 }
 
-void Ledger::buried(const std::string& table, const std::set<std::string>& values) {
+std::uint64_t Ledger::lost_power(const File& file, std::uint64_t journal) {
+  std::uint64_t broken = 0;
+  for (Transaction& t : transactions_) {
+    if (t.when.file() != file || !t.when.captured || t.lost || t.when.journal <= journal) continue;
+    if (t.number <= safe_[file] && broken == 0) broken = t.number;
+    t.lost = true;
+    unwrite(t);
+  }
+  return broken;
+}
+
+void Ledger::unwrite(const Transaction& t) {
+  for (Write& w : writes_) {
+    std::erase(w.overwritten_by, t.number);
+    if (w.transaction != t.number) continue;
+    w.captured = false;
+    const auto& same = by_value_[w.value];
+    const bool never = std::all_of(same.begin(), same.end(), [&](std::size_t i) {
+      return transactions_[writes_[i].transaction - 1].lost;
+    });
+    if (never) known_.erase(w.table + "." + w.column + "=" + w.value);
+  }
+}
+
+void Ledger::buried(const Transaction& t, const std::string& table,
+                    const std::set<std::string>& values) {
   for (const auto& value : values) {
     const auto found = by_value_.find(value);
     if (found == by_value_.end()) continue;
     for (const std::size_t i : found->second) {
-      if (writes_[i].table == table) writes_[i].overwritten = true;
+      if (writes_[i].table == table) writes_[i].overwritten_by.push_back(t.number);
     }
   }
 }
@@ -137,7 +165,7 @@ void Ledger::compare(const Table& table, const std::string& key, const Row* befo
   }
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (!reborn && (*before)[i] == (*after)[i]) continue;
-    if (before) overwrote(table, table.columns[i], key, (*before)[i]);
+    if (before) overwrote(table, table.columns[i], key, (*before)[i], t);
     if (after) wrote(table, table.columns[i], key, (*after)[i], t);
   }
 }
@@ -147,18 +175,17 @@ void Ledger::wrote(const Table& table, const std::string& column, const std::str
   known_.insert(table.name + "." + column + "=" + value);
   if (value == "NULL" || !is_tracked(table, column)) return;
   by_value_[value].push_back(writes_.size());
-  writes_.push_back(
-      {value, table.name, column, key, t.when.node, t.number, false, t.when.captured});
+  writes_.push_back({value, table.name, column, key, t.when.node, t.number, {}, t.when.captured});
 }
 
 void Ledger::overwrote(const Table& table, const std::string& column, const std::string& key,
-                       const std::string& value) {
+                       const std::string& value, const Transaction& t) {
   const auto found = by_value_.find(value);
   if (found == by_value_.end()) return;
   for (const std::size_t i : found->second) {
     Write& w = writes_[i];
     const bool place = table.automatic || table.key.empty() || w.key == key;
-    if (w.table == table.name && w.column == column && place) w.overwritten = true;
+    if (w.table == table.name && w.column == column && place) w.overwritten_by.push_back(t.number);
   }
 }
 

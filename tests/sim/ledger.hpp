@@ -28,7 +28,8 @@ struct Moment {
   std::string site;   ///< Its site id then.
   std::string nonce;  ///< Renewed by whoever begins to serve it.
   Seen seen;
-  bool captured = true;  ///< Its tables are tracked.
+  bool captured = true;       ///< Its tables are tracked.
+  std::uint64_t journal = 0;  ///< The last number in its journal.
   File file() const { return {node, epoch}; }
   std::uint64_t own() const {
     const auto at = seen.find(site);
@@ -46,8 +47,8 @@ struct Dot {
 struct Write {
   std::string value, table, column, key, node;
   std::uint64_t transaction = 0;
-  bool overwritten = false;  ///< By somebody who had seen it.
-  bool captured = false;     ///< Written while the table was tracked.
+  std::vector<std::uint64_t> overwritten_by;  ///< Transactions whose authors had seen it.
+  bool captured = false;                      ///< Written while the table was tracked.
 };
 
 /// What a transaction did to one row.
@@ -61,6 +62,7 @@ struct Transaction {
   Moment when;
   std::vector<Effect> effects;
   std::vector<File> copies;  ///< Files copied while no set held it yet.
+  bool lost = false;         ///< With the power; nobody had been promised otherwise.
 };
 
 using Images = std::map<std::string, Image>;  ///< By table.
@@ -71,10 +73,17 @@ class Ledger {
   std::string fresh(Random& random, bool any);
   /// A transaction that changed `before` into `after` was acknowledged. `moved`: rows changed keys.
   const Transaction& committed(Moment when, const Images& before, const Images& after, bool moved);
-  /// Somebody who had seen these values listed deleted the row that hid them.
-  void buried(const std::string& table, const std::set<std::string>& values);
+  /// The transaction deleted the row that hid these values; its author had seen them listed.
+  void buried(const Transaction& t, const std::string& table, const std::set<std::string>& values);
+  /// What was committed to the file so far survives a loss of power.
+  void synced(const File& file) { safe_[file] = transactions_.size(); }
+  /// The file lost power and its journal ends so now: what came later has never been. Gives the
+  /// number of a transaction that had to survive; 0 if all is well.
+  std::uint64_t lost_power(const File& file, std::uint64_t journal);
   /// The file as it was then, when so many transactions had been made in all, lives on as another.
   void copied(const Moment& then, std::uint64_t transactions, const File& file);
+  /// A file is about to be replaced; so far it had got.
+  void ended(const Moment& last) { ends_[last.file()] = last; }
   /// The file of the node is again what it was after this many transactions of all.
   void rolled_back(const std::string& node, std::uint64_t transactions);
   /// An engine serves the file by this site id.
@@ -104,7 +113,8 @@ class Ledger {
   void wrote(const Table& table, const std::string& column, const std::string& key,
              const std::string& value, const Transaction& t);
   void overwrote(const Table& table, const std::string& column, const std::string& key,
-                 const std::string& value);
+                 const std::string& value, const Transaction& t);
+  void unwrite(const Transaction& t);
 
   std::uint64_t last_ = 0;
   std::vector<Write> writes_;
@@ -113,6 +123,8 @@ class Ledger {
   std::set<std::string> known_, upserted_, doubtful_;
   std::map<File, std::vector<std::string>> sites_;  // of a file, in order
   std::map<File, std::string> copied_nonce_;        // that the file was copied with
+  std::map<File, Moment> ends_;
+  std::map<File, std::uint64_t> safe_;  // its transactions up to here survive
 };
 
 }  // namespace mycelial::sim

@@ -48,8 +48,13 @@ class Node {
   void start();  ///< Opens the engine; a busy file leaves the node down.
   void stop();   ///< Closes it properly.
   void kill();   ///< SIGKILL, now.
-  /// SIGKILL during one of its next operations on files.
-  void kill_soon(std::uint64_t operations);
+  /// SIGKILL during one of its next operations on files; `power`: the whole machine goes down.
+  void kill_soon(std::uint64_t operations, bool power = false);
+  /// The machine goes down, with all that no file was synced for, and comes up without the engine.
+  void lose_power();
+  /// Something is wrong with the drive, until mend().
+  void trouble(Drive::Trouble what, std::uint64_t spared, bool once);
+  void mend();
   /// Buries a program that was killed while it ran.
   void reap();
   /// Runs `work` on the engine, as its program.
@@ -84,19 +89,24 @@ class Node {
     World& world;
     Program program;
   };
+  Status open_engine();
   void between();
   void wake();
+  void gone();
+  void tear_side_files();
 
   Context& c_;
   const std::string name_;
   const int number_;
   const std::string path_;
   NodeClock clock_;
+  Drive drive_;
   std::unique_ptr<Client> client_;
   std::vector<std::unique_ptr<Process>> processes_;  // all that ever ran
   Process* process_ = nullptr;
   std::shared_ptr<engine::Engine> engine_;
-  bool inside_ = false;  // the application is acting between two statements of the engine
+  bool power_fails_ = false;  // with the next death of the process
+  bool inside_ = false;       // the application is acting between two statements of the engine
 };
 
 }  // namespace mycelial::sim

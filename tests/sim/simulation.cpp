@@ -10,6 +10,7 @@
 
 #include "codec/codec.hpp"
 #include "tests/sim/checks/checks.hpp"
+#include "tests/sim/disk.hpp"
 #include "tests/sim/vfs.hpp"
 
 namespace mycelial::sim {
@@ -65,6 +66,8 @@ Simulation::~Simulation() {
   world_.after_task = nullptr;
   nodes_.clear();
   std::error_code ignored;
+  if (options_.keep) disk().save(context_.folder);
+  disk().clear(context_.folder);
   if (options_.keep) return;
   std::filesystem::remove_all(context_.folder, ignored);
 }
@@ -159,9 +162,23 @@ void Simulation::advance(std::uint64_t ms) {
 void Simulation::step() {
   advance(random_.below(random_.chance(0.5) ? 50 : options_.profile.gap_max));
   Node& node = any();
-  enum { write, burst, fault, block, open, clock, read, seal, chores, compare, newcomer, backup };
+  enum {
+    write,
+    burst,
+    fault,
+    block,
+    open,
+    clock,
+    read,
+    seal,
+    chores,
+    compare,
+    newcomer,
+    backup,
+    drive
+  };
   const auto& p = options_.profile;
-  switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, 2})) {
+  switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, 2, 2})) {
     case write:
       return node.client().act();
     case burst:
@@ -186,20 +203,27 @@ void Simulation::step() {
       return join(node);
     case backup:
       return turn_back(node);
+    case drive:
+      return drive_fault(node);
     default:
       return check_convergence(context_, nodes_);
   }
 }
 
 void Simulation::process_fault(Node& node) {
-  if (!node.up()) return node.start();
-  switch (random_.below(5)) {
+  if (!node.up()) return random_.chance(0.2) ? node.lose_power() : node.start();
+  switch (random_.below(8)) {
     case 0:
       return node.kill();
     case 1:
     case 2:
       return node.kill_soon(random_.below(60));
     case 3:
+      return node.lose_power();
+    case 4:
+    case 5:
+      return node.kill_soon(random_.below(60), true);
+    case 6:
       node.client().close();
       node.client().open();
       if (random_.chance(0.5)) node.kill();
@@ -207,6 +231,17 @@ void Simulation::process_fault(Node& node) {
     default:
       return node.stop();
   }
+}
+
+/// The drive is full or broken for a while; some troubles strike once only.
+void Simulation::drive_fault(Node& node) {
+  using Trouble = Drive::Trouble;
+  static const std::vector<Trouble> kAll = {Trouble::full, Trouble::full, Trouble::read,
+                                            Trouble::write, Trouble::sync};
+  node.trouble(random_.pick(kAll), random_.below(random_.chance(0.5) ? 4 : 60),
+               random_.chance(0.4));
+  const std::uint64_t lasts = random_.between(10, random_.chance(0.5) ? 1000 : 60'000);
+  world_.post_at(world_.monotonic_ms() + lasts, [&node] { node.mend(); });
 }
 
 void Simulation::weather(bool block) {
@@ -232,7 +267,10 @@ void Simulation::clocks() {
 /// Everything works again.
 void Simulation::heal() {
   context_.note("sim", "heal");
-  for (const auto& node : nodes_) node->interference = 0;
+  for (const auto& node : nodes_) {
+    node->interference = 0;
+    node->mend();
+  }
   for (auto [a, b] : links_) {
     for (int i = 0; i < 2; ++i, std::swap(a, b)) {
       network_.path(a, b).blocked = false;

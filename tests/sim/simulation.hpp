@@ -54,6 +54,7 @@ class Simulation {
   void weather(bool block);
   void clocks();
   void process_fault(Node& node);
+  void drive_fault(Node& node);
   void heal();
   void converge();
   void be_quiet();

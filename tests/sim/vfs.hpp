@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The disk of the simulator: a layer over SQLite's own VFS that becomes the default one. It gives
-// SQL the virtual time and the seed's random numbers, and it can kill a program between any two of
-// its operations on files.
+// The simulator's VFS, which becomes SQLite's default one. Databases are in memory (disk.hpp). It
+// gives SQL the virtual time and the seed's random numbers, it can kill a program between any two
+// of its operations on files, and the drive that a program writes to can be full or broken.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "mycelial/environment.hpp"
 
@@ -13,11 +14,33 @@ struct sqlite3;
 
 namespace mycelial::sim {
 
+/// What is wrong with the drive of a machine, for all its programs.
+struct Drive {
+  enum class Trouble : std::uint8_t {
+    none,
+    full,   ///< Files cannot grow.
+    read,   ///< Reading fails,
+    write,  ///< or writing,
+    sync,   ///< or syncing; only of the engine's own operations: see Program::syncs_may_fail.
+  };
+  Trouble trouble = Trouble::none;
+  std::uint64_t spared = 0;                              ///< So many operations succeed before.
+  bool once = false;                                     ///< It goes after it has struck.
+  std::uint64_t strikes = 0;                             ///< Operations that failed.
+  std::function<void(const std::string& file)> on_sync;  ///< A file is safe now.
+
+  bool strikes_now(Trouble what);
+};
+
 /// What opens databases: an engine, or an application. A dead one changes nothing more.
 struct Program {
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
   Clock* clock = nullptr;  ///< What its SQL calls 'now'.
+  Drive* drive = nullptr;  ///< Null: nothing ever fails.
+  /// After a sync that failed nobody knows whether a commit will be there after a restart. The
+  /// ledger takes applications at their word, so only engines are told so.
+  bool syncs_may_fail = false;
   bool dead = false;
   std::uint64_t writes = 0;        ///< Operations so far that change a file.
   std::uint64_t dies_at = kNever;  ///< The one during which it is killed.
@@ -41,6 +64,7 @@ class Running {
  private:
   Program* before_;
 };
+Program* running_program();
 
 /// Idempotent. Makes it the default VFS and watches the statements of connections opened later.
 void install_vfs();
