@@ -8,6 +8,7 @@
 
 #include "tests/sim/ledger.hpp"
 #include "tests/sim/network.hpp"
+#include "tests/sim/plants.hpp"
 #include "tests/sim/random.hpp"
 #include "tests/sim/world.hpp"
 
@@ -33,6 +34,7 @@ struct Context {
   Trace& trace;
   std::string folder;
   double interference = 0;  ///< How often applications act between two statements of an engine.
+  const Plant* plant = nullptr;  ///< A bug that shall be found.
   std::uint64_t step = 0;
   std::string failure = {};  ///< The first law broken; empty so far.
 

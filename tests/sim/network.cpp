@@ -12,6 +12,7 @@ constexpr std::uint64_t kRetryMs = 250;  // a stream looks whether its path is o
 constexpr std::uint64_t kRedialMinMs = 100;
 constexpr std::uint64_t kRedialMaxMs = 5000;
 constexpr char kScheme[] = "sim://";
+constexpr double kEcho = 0.3;  // a group may give a sender what it sent
 
 }  // namespace
 
@@ -167,6 +168,10 @@ SendOutcome Network::send(const EndPtr& from, std::string_view message) {
   if (meddle && !meddle(bytes)) return SendOutcome::accepted;
   from->free_at = std::max(from->free_at, now);
   if (way.bytes_per_second) from->free_at += 1000 * bytes.size() / way.bytes_per_second;
+  if (from->medium.caps.group) {
+    send_to_group(from, bytes);
+    return SendOutcome::accepted;
+  }
   if (!from->medium.reliable) {
     send_datagram(from, bytes);
     return SendOutcome::accepted;
@@ -176,6 +181,26 @@ SendOutcome Network::send(const EndPtr& from, std::string_view message) {
   from->flight.emplace_back(at, std::move(bytes));
   if (!std::exchange(from->flowing, true)) world_.post_at(at, [this, from] { flow(from); });
   return SendOutcome::accepted;
+}
+
+/// Each member hears it, or not, in its own time.
+void Network::send_to_group(const EndPtr& from, const std::string& bytes) {
+  const Path& out = path(from->local, from->remote);
+  for (const EndPtr& to : ends_) {
+    const Path& in = path(to->remote, to->local);
+    if (!to->open || to->remote != from->remote || in.blocked || out.blocked || down_) continue;
+    if (to == from ? !random_.chance(kEcho) : random_.chance(in.loss)) continue;
+    const int copies = random_.chance(in.duplicate) ? 2 : 1;
+    for (int i = 0; i < copies; ++i) {
+      const auto at = from->free_at + in.delay_ms + random_.below(in.jitter_ms + 1);
+      world_.post_at(at, [this, from, to, bytes] {
+        if (!to->open || to->handler == nullptr) return;
+        delivered += bytes.size();
+        if (on_delivery) on_delivery(from->local, to->local, bytes);
+        to->handler->on_message(bytes);
+      });
+    }
+  }
 }
 
 void Network::send_datagram(const EndPtr& from, const std::string& bytes) {
@@ -274,6 +299,14 @@ void Network::attempt(const std::shared_ptr<Dial>& dial) {
     if (!*dial->alive) return;
     const std::string to = dial->to();
     const Medium what = medium(dial->from, to);
+    if (what.caps.group) {
+      const EndPtr member = make_end(dial->from, to, what);
+      member->dialed = true;
+      member->on_end = [this, dial] { again(dial); };
+      member->handler =
+          dial->acceptor->on_link(std::make_shared<SimLink>(*this, member), true, dial->endpoint);
+      return;
+    }
     const bool reached = !down_ && !path(dial->from, to).blocked && !path(to, dial->from).blocked &&
                          listeners_.contains(dial->endpoint);
     if (what.reliable && !reached) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network: links between the transports of one World, sim://NAME being a node. Between two nodes
 // lies a medium (what their links claim to be), and each direction has a path (what happens to
-// messages). Streams keep order and lose nothing until they break; datagrams do neither.
+// messages). Streams keep order and lose nothing until they break; datagrams do neither. What is
+// sent to sim://*NAME goes to everybody who has dialed that: a group, such as a radio channel.
 #pragma once
 
 #include <functional>
@@ -71,6 +72,7 @@ class Network {
   EndPtr datagram_end(const std::string& local, const std::string& remote) const;
   EndPtr accept(const EndPtr& caller);
   SendOutcome send(const EndPtr& from, std::string_view message);
+  void send_to_group(const EndPtr& from, const std::string& bytes);
   void send_datagram(const EndPtr& from, const std::string& bytes);
   void flow(const EndPtr& from);
   void arrive(const EndPtr& from, const std::string& bytes);

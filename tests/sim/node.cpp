@@ -24,8 +24,11 @@ std::string contents_of(const std::string& path) {
 void Node::Process::post_at(std::uint64_t at, Task task) {
   world.post_at(at, [this, task = std::move(task)] {
     if (program.dead) return;
-    const Running as(&program);
-    task();
+    {
+      const Running as(&program);
+      task();
+    }
+    if (worked) worked();
   });
 }
 
@@ -48,6 +51,7 @@ Node::~Node() {
 
 /// What the watcher of the file does, and sometimes fails to do.
 void Node::wake() {
+  if (harms(Plant::When::committed)) do_harm(*c_.plant, path_);
   if (!up()) return;
   c_.ledger.observed(client_->moment());
   if (c_.random.chance(0.3)) return;
@@ -58,11 +62,19 @@ void Node::wake() {
 
 void Node::start() {
   if (up()) return;
-  processes_.push_back(std::make_unique<Process>(c_.world));
+  if (harms(Plant::When::opening)) do_harm(*c_.plant, path_);
+  std::function<void()> worked;
+  if (harms(Plant::When::worked)) {
+    worked = [this] {
+      if (c_.random.chance(0.02)) do_harm(*c_.plant, path_);
+    };
+  }
+  processes_.push_back(std::make_unique<Process>(c_.world, std::move(worked)));
   process_ = processes_.back().get();
   process_->program.clock = &clock_;
   process_->program.drive = &drive_;
   process_->program.syncs_may_fail = true;
+  process_->program.syncs_lie = harms(Plant::When::always);
   process_->program.between = [this] { between(); };
   process_->program.waiting = [this] { between(); };
   const std::uint64_t strikes = drive_.strikes;

@@ -2,9 +2,11 @@
 // Node: a machine with a database file, an application, and an engine that comes and goes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -83,16 +85,18 @@ class Node {
  private:
   /// A run of the engine's program: its tasks end with it.
   struct Process final : public Executor {
-    explicit Process(World& w) : world(w) {}
+    Process(World& w, std::function<void()> then) : world(w), worked(std::move(then)) {}
     void post(Task task) override { post_at(world.monotonic_ms(), std::move(task)); }
     void post_at(std::uint64_t at, Task task) override;
     World& world;
+    std::function<void()> worked;  // called after each task
     Program program;
   };
   Status open_engine();
   void between();
   void wake();
   void gone();
+  bool harms(Plant::When when) const { return c_.plant != nullptr && c_.plant->when == when; }
   void tear_side_files();
 
   Context& c_;

@@ -16,6 +16,7 @@
 namespace mycelial::sim {
 namespace {
 
+constexpr char kGroup[] = "*air";
 constexpr std::uint64_t kYearMs = 365ull * 24 * 3600 * 1000;
 
 std::string fresh_folder(const std::string& parent) {
@@ -59,6 +60,12 @@ Simulation::Simulation(const Options& options)
     for (const auto& node : nodes_) node->reap();
   };
   context_.interference = 0.02;
+  context_.plant = options.plant;
+  if (random_.chance(0.3)) {
+    group_ = options.profile.medium(random_);
+    group_->reliable = false;
+    group_->caps.group = true;
+  }
   for (int i = 0; i < options_.nodes; ++i) add_node();
 }
 
@@ -90,6 +97,7 @@ void Simulation::add_node(const std::optional<Node::Copy>& copy) {
   for (int i = 0; i < number; ++i) {
     if (random_.chance(options_.profile.density)) link(node, *nodes_[static_cast<std::size_t>(i)]);
   }
+  join_group(node);
   if (random_.chance(0.5)) node.tail_bytes = random_.between(1, 20'000);
   if (random_.chance(0.2)) node.interference = context_.interference;
   node.start();
@@ -137,6 +145,17 @@ void Simulation::link(Node& a, Node& b) {
   a.peers.push_back(b.endpoint());
 }
 
+/// Some runs have a channel that nodes hear each other on, beside their links.
+void Simulation::join_group(Node& node) {
+  if (!group_ || random_.chance(0.25)) return;
+  context_.note(node.name(), "joins the group");
+  links_.emplace_back(node.name(), kGroup);
+  network_.set_medium(node.name(), kGroup, *group_);
+  network_.path(node.name(), kGroup) = options_.profile.path(*group_, random_);
+  network_.path(kGroup, node.name()) = options_.profile.path(*group_, random_);
+  node.peers.push_back(std::string("sim://") + kGroup);
+}
+
 Report Simulation::run() {
   try {
     for (int i = 0; i < options_.steps && !broken(); ++i) {
@@ -157,6 +176,10 @@ Report Simulation::run() {
 void Simulation::advance(std::uint64_t ms) {
   world_.run(ms);
   if (!network_.fault.empty()) context_.fail(network_.fault);
+  // A store may take a new site id long after it was opened.
+  for (const auto& node : nodes_) {
+    if (node->up()) ledger_.observed(node->client().moment());
+  }
 }
 
 void Simulation::step() {
@@ -178,7 +201,9 @@ void Simulation::step() {
     drive
   };
   const auto& p = options_.profile;
-  switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, 2, 2})) {
+  const bool backups = options_.plant && options_.plant->when == Plant::When::opening;
+  switch (
+      random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, backups ? 30u : 2u, 2})) {
     case write:
       return node.client().act();
     case burst:

@@ -19,6 +19,7 @@ struct Options {
   int steps = 60;
   Profile profile = *profile_named("vehicle");
   std::string disk = "/dev/shm";  ///< A folder for the files of the run.
+  const Plant* plant = nullptr;   ///< A bug that the run shall find.
   bool verbose = false;
   bool keep = false;  ///< Leave the files there.
 };
@@ -48,6 +49,7 @@ class Simulation {
   void join(Node& from);
   void turn_back(Node& node);
   void link(Node& a, Node& b);
+  void join_group(Node& node);
   Node& any() { return *nodes_[random_.below(nodes_.size())]; }
   void step();
   void advance(std::uint64_t ms);
@@ -72,6 +74,7 @@ class Simulation {
   Context context_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::pair<std::string, std::string>> links_;
+  std::optional<Medium> group_;                // of a group that nodes may be members of
   std::vector<std::string> traffic_;           // messages that arrived anywhere
   std::map<std::string, Node::Copy> backups_;  // by node
   bool turned_back_ = false;

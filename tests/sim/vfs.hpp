@@ -41,6 +41,7 @@ struct Program {
   /// After a sync that failed nobody knows whether a commit will be there after a restart. The
   /// ledger takes applications at their word, so only engines are told so.
   bool syncs_may_fail = false;
+  bool syncs_lie = false;  ///< They do nothing, and say nothing of that.
   bool dead = false;
   std::uint64_t writes = 0;        ///< Operations so far that change a file.
   std::uint64_t dies_at = kNever;  ///< The one during which it is killed.

@@ -30,6 +30,8 @@ and virtual time, breaks everything that may break, and checks the laws.
   --steps K         things that happen before everything is healed (default 60)
   --profile P       drone, ship or vehicle (default: by seed)
   --disk DIR        where the files are while a run lasts (default /dev/shm)
+  --plant NAME      plant this bug (--prove lists them)
+  --prove           plant every bug, each in seeds from 1 on until it is found
   --keep            leave the files of runs there
   --verbose         print everything that happens
   --help            this
@@ -40,7 +42,7 @@ Exit status: 0 every law held, 1 one did not, 2 wrong usage.
 struct Arguments {
   Options options;
   std::uint64_t first = 1, last = 1;
-  bool range = false, help = false;
+  bool range = false, help = false, prove = false;
   std::string profile, list;
 };
 
@@ -78,6 +80,10 @@ bool parse_value(const std::string& name, const std::string& value, Arguments& o
     out.list = value;
     return !value.empty();
   }
+  if (name == "--plant") {
+    out.options.plant = mycelial::sim::plant_named(value);
+    return out.options.plant != nullptr;
+  }
   if (name == "--disk") {
     out.options.disk = value;
     return !value.empty();
@@ -90,6 +96,8 @@ std::optional<Arguments> parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--help") {
       out.help = true;
+    } else if (words[i] == "--prove") {
+      out.prove = true;
     } else if (words[i] == "--keep") {
       out.options.keep = true;
     } else if (words[i] == "--verbose") {
@@ -162,6 +170,26 @@ int run_range(const Arguments& arguments) {
   return tally.exit_code();
 }
 
+/// Every planted bug is found within so many seeds.
+int prove(const Arguments& arguments) {
+  constexpr std::uint64_t kSeeds = 100;
+  int missed = 0;
+  for (const auto& plant : mycelial::sim::plants()) {
+    Report report;
+    std::uint64_t seed = 0;
+    while (report.failure.empty() && seed < kSeeds) {
+      Options options = options_for(arguments, ++seed);
+      options.plant = &plant;
+      report = mycelial::sim::simulate(options);
+    }
+    if (report.failure.empty()) ++missed;
+    const std::string found = report.failure.empty() ? "NOT FOUND" : report.failure;
+    fmt::print("{:<20} {:>3} seeds: {}\n", plant.name, seed, found.substr(0, 100));
+    std::fflush(stdout);
+  }
+  return missed == 0 ? 0 : 1;
+}
+
 int run_list(const Arguments& arguments) {
   std::ifstream in(arguments.list);
   if (!in) throw std::runtime_error("cannot read " + arguments.list);
@@ -191,6 +219,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   try {
+    if (arguments->prove) return prove(*arguments);
     if (!arguments->list.empty()) return run_list(*arguments);
     return arguments->range ? run_range(*arguments) : run_one(*arguments);
   } catch (const std::exception& e) {

@@ -28,7 +28,8 @@ void check_writes(Context& c, const Nodes& nodes) {
     });
   }
   for (const Write& w : c.ledger.writes()) {
-    if (!w.captured || !w.overwritten_by.empty() || visible.contains(w.value) || listed.contains(w.value))
+    if (!w.captured || !w.overwritten_by.empty() || visible.contains(w.value) ||
+        listed.contains(w.value))
       continue;
     c.fail(
         fmt::format("lost: {} wrote {} to {}.{} (row {}, transaction {}): it is neither visible "
