@@ -21,14 +21,15 @@ std::vector<Plant> make() {
   const std::string own = kOwn;
   return {
       {"ignored-entry", "a journal entry is not sealed", When::committed,
-       "DELETE FROM mycelial_journal WHERE jn = (SELECT min(jn) FROM mycelial_journal WHERE what > "
+       "UPDATE mycelial_journal SET what = 0 WHERE jn = (SELECT min(jn) FROM mycelial_journal "
+       "WHERE what > "
        "0)"},
       {"lost-mask", "an update forgets all columns but one", When::committed,
        "UPDATE mycelial_journal SET mask = mask & -mask WHERE what & 7 = 2"},
       {"other-row", "an update is taken for one of the next row", When::committed,
        "UPDATE mycelial_journal SET row = row + 1 WHERE what & 7 = 2"},
       {"deaf-to-deletes", "deletes are not sealed", When::committed,
-       "DELETE FROM mycelial_journal WHERE what & 7 = 3"},
+       "UPDATE mycelial_journal SET what = 0 WHERE what & 7 = 3"},
       {"forgotten-tombstone", "the dead are forgotten while peers may still bring them",
        When::worked, "DELETE FROM mycelial_row WHERE status = 1"},
       {"dropped-loser", "what loses a UNIQUE value is dropped", When::worked,
