@@ -68,7 +68,7 @@ void Meta::create(Connection& db) {
                       kFileFormat, had_sequence ? 0 : 1));
 }
 
-void Meta::reload() {
+bool Meta::reload() {
   Meta read(db_);
   Statement s(db_, "SELECT id, site, scope, class, seq, hash FROM mycelial_stream ORDER BY id");
   while (s.step()) {
@@ -94,6 +94,7 @@ void Meta::reload() {
   have_.swap(read.have_);
   ranks_.reset();
   begin();
+  return have_ != read.have_;
 }
 
 void Meta::begin() {

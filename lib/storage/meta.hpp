@@ -26,8 +26,8 @@ class Meta {
   static void create(Connection& db);
   static bool exists(Connection& db);
 
-  /// All or nothing: what it throws leaves everything as it was.
-  void reload();
+  /// All or nothing: what it throws leaves everything as it was. True: other sets are held now.
+  bool reload();
   /// A transaction begins; undo() goes back to here after it was rolled back.
   void begin();
   void undo();

@@ -46,8 +46,8 @@ void StoreImpl::start() {
   if (options_.exclusive && sqlite3_db_readonly(db_.handle(), "main") == 1) {
     throw SqliteError(SQLITE_READONLY);
   }
-  // EXTRA is FULL in WAL mode; with a rollback journal, FULL would let a loss of power take the
-  // last commit back, and with it numbers that have left already.
+  // With a rollback journal, FULL would let a loss of power take the last commit back, and with it
+  // numbers that have left already. See choose_sync() for WAL.
   db_.exec(options_.synchronous_full ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = OFF");
   db_.exec(
       "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA trusted_schema = ON");
@@ -58,6 +58,8 @@ void StoreImpl::start() {
                                    "give this one a file of its own",
                                    path_, holder));
   }
+  // An earlier run may have ended between a commit and its sync.
+  unsynced_ = options_.synchronous_full && db_.is_wal();
   const auto look = [&] { return read_only([] {}); };
   Status opened = !options_.exclusive ? look() : write([&] {
     sealed_now_ = true; /* a new nonce */
@@ -72,6 +74,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
   const Status status = guard([&] {
     meta_.begin();
     try {
+      sync();
       choose_sync();
       Transaction transaction(db_);
       const auto before = NewestSnapshot::of(db_);
@@ -111,7 +114,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
 void StoreImpl::choose_sync() {
   const bool later = options_.synchronous_full && db_.is_wal();
   if (later == sync_later_) return;
-  db_.exec(later ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+  db_.exec(later ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = EXTRA");
   sync_later_ = later;
 }
 
@@ -121,9 +124,8 @@ void StoreImpl::after_commit(const NewestSnapshot& before) {
   sealed_now_ = false;
   published_.insert(published_.end(), publishing_.begin(), publishing_.end());
   publishing_.clear();
-  const Status durable = guard([&] {
-    if (sync_later_) db_.sync_wal();
-  });
+  unsynced_ = sync_later_;
+  const Status durable = guard([&] { sync(); });
   // Before anything leaves: a file that still has the old nonce is an older copy. So is one that
   // loses this commit because the disk failed.
   if (!nonce_before_.empty()) witness_.forget_nonce(nonce_before_, nonce_);
@@ -131,9 +133,16 @@ void StoreImpl::after_commit(const NewestSnapshot& before) {
   if (!durable.ok()) throw StorageError(durable.code(), std::string(durable.message()));
 }
 
+/// What is committed and could not be synced is held by nobody until it is.
+void StoreImpl::sync() {
+  if (unsynced_) db_.sync_wal();
+  unsynced_ = false;
+}
+
 Status StoreImpl::read_only(const std::function<void()>& work) {
   const Status status = guard([&] {
     try {
+      sync();
       Transaction transaction(db_, "BEGIN");
       if (Meta::exists(db_)) refresh(false);
       work();
@@ -151,7 +160,10 @@ void StoreImpl::refresh(bool may_write) {
   const auto version = db_.integer("PRAGMA data_version");
   if (version != cache_version_) {
     cache_version_ = -1;  // until all of it is loaded: reading may fail half-way
-    meta_.reload();
+    if (meta_.reload() && options_.synchronous_full && db_.is_wal()) {
+      unsynced_ = true;  // another process applied or sealed, and may not have synced yet
+      sync();
+    }
     nonce_ = meta_.get("nonce");
     schemas_.clear();
     hidden_known_.clear();

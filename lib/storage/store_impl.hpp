@@ -105,6 +105,7 @@ class StoreImpl final : public Store {
   Status write(const std::function<void()>& work);
   void choose_sync();
   void after_commit(const NewestSnapshot& before);
+  void sync();
   Status read_only(const std::function<void()>& work);
   void refresh(bool may_write);
   void check_identity();
@@ -233,6 +234,7 @@ class StoreImpl final : public Store {
   std::vector<core::UnitRef> publishing_;  // made or applied in this transaction, in that order
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
   bool sync_later_ = false;                // commits are made durable by after_commit()
+  bool unsynced_ = false;                  // something committed may not be on the disk yet
   std::uint64_t collisions_ = 0;
   bool sealed_now_ = false;  // this transaction gave a number away
   std::set<RowName>
