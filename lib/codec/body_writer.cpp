@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include "codec/block_format.hpp"
 #include "codec/block_writer.hpp"
@@ -98,6 +99,14 @@ void BodyWriter::add_row(const core::Schema& schema, const Hash& schema_hash,
 
 std::size_t BodyWriter::bytes() const {
   return state_->out.size() + state_->open_bytes();
+}
+
+std::size_t BodyWriter::finished_bytes() const {
+  return state_->out.size();
+}
+
+Bytes BodyWriter::take() {
+  return std::exchange(state_->out, {});
 }
 
 Bytes BodyWriter::finish() {

@@ -20,6 +20,9 @@ Result<core::Message> decode_message(ByteView in);
 /// A unit is header + body in one byte string. `header.body_bytes` is filled in.
 Bytes encode_unit(const core::Header& header, ByteView body);
 
+/// What comes before the body, for one that lies elsewhere.
+Bytes encode_unit_head(const core::Header& header, std::uint64_t body_bytes);
+
 struct UnitView {
   core::Header header;
   ByteView body;  ///< Views the input.
@@ -43,8 +46,10 @@ class BodyWriter {
   using OriginNames = std::function<const core::Stream&(core::Origin)>;
   void add_row(const core::Schema& schema, const Hash& schema_hash, const core::RowPiece& row,
                const OriginNames& origin_of);
-  std::size_t bytes() const;  ///< So far, roughly.
-  Bytes finish();
+  std::size_t bytes() const;           ///< So far, roughly.
+  std::size_t finished_bytes() const;  ///< That take() would give.
+  Bytes take();                        ///< The body begins with these; what follows comes later.
+  Bytes finish();                      ///< The rest.
 
  private:
   struct State;

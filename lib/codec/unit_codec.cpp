@@ -96,14 +96,18 @@ Status decode_header(ByteView bytes, core::Header& out) {
 
 }  // namespace
 
-Bytes encode_unit(const core::Header& header, ByteView body) {
-  const Bytes head = encode_header(header, body.size());
+Bytes encode_unit_head(const core::Header& header, std::uint64_t body_bytes) {
   Bytes out;
-  out.reserve(head.size() + body.size() + 16);
   put_tag(out, kHeaderField, WireType::bytes);
-  put_prefixed(out, head);
+  put_prefixed(out, encode_header(header, body_bytes));
   put_tag(out, kBodyField, WireType::bytes);
-  put_prefixed(out, body);
+  put_varint(out, body_bytes);
+  return out;
+}
+
+Bytes encode_unit(const core::Header& header, ByteView body) {
+  Bytes out = encode_unit_head(header, body.size());
+  out.append(body);
   return out;
 }
 

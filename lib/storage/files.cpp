@@ -147,20 +147,9 @@ void UnitFiles::ensure() const {
 }
 
 void UnitFiles::save(const Hash& unit, ByteView bytes, bool sync) const {
-  ensure();
-  const std::string temporary = path(unit, ".new"), final = path(unit);
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) io_error(temporary, "create");
-  try {
-    write_all(fd, bytes, 0, temporary);
-    if (sync && ::fdatasync(fd) != 0) io_error(temporary, "sync");
-  } catch (...) {
-    ::close(fd);
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  ::close(fd);
-  if (::rename(temporary.c_str(), final.c_str()) != 0) io_error(final, "rename to");
+  ScratchFile file(*this, unit.hex() + ".new");
+  file.append(bytes);
+  file.keep(unit, sync);
 }
 
 std::shared_ptr<MappedFile> UnitFiles::map(const Hash& unit) const {
@@ -174,6 +163,36 @@ void UnitFiles::remove(const Hash& unit) const {
 void UnitFiles::remove_all() const {
   std::error_code ec;
   std::filesystem::remove_all(folder_, ec);
+}
+
+ScratchFile::ScratchFile(const UnitFiles& files, const std::string& name)
+    : files_(files), path_(files.folder() + "/" + name) {
+  files.ensure();
+  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd_ < 0) io_error(path_, "create");
+}
+
+ScratchFile::~ScratchFile() {
+  ::close(fd_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+void ScratchFile::append(ByteView bytes) {
+  write_all(fd_, bytes, static_cast<off_t>(size_), path_);
+  size_ += bytes.size();
+}
+
+std::shared_ptr<MappedFile> ScratchFile::map() const {
+  auto out = MappedFile::open(path_);
+  if (!out || out->view().size() != size_) io_error(path_, "read");
+  return out;
+}
+
+void ScratchFile::keep(const Hash& unit, bool sync) {
+  if (sync && ::fdatasync(fd_) != 0) io_error(path_, "sync");
+  const std::string name = files_.path(unit);
+  if (::rename(path_.c_str(), name.c_str()) != 0) io_error(name, "rename to");
+  path_.clear();
 }
 
 }  // namespace mycelial::storage

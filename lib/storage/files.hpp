@@ -62,7 +62,7 @@ class UnitFiles {
  public:
   explicit UnitFiles(std::string folder) : folder_(std::move(folder)) {}
   std::string path(const Hash& unit, const char* suffix = "") const;
-  /// Durable when it returns. Throws StorageError (io).
+  /// Durable when it returns, if `sync`. Throws StorageError (io).
   void save(const Hash& unit, ByteView bytes, bool sync) const;
   std::shared_ptr<MappedFile> map(const Hash& unit) const;
   void remove(const Hash& unit) const;
@@ -72,6 +72,27 @@ class UnitFiles {
 
  private:
   std::string folder_;
+};
+
+/// A unit in the making, or a part of one, which may be larger than memory. Gone when destroyed,
+/// unless it was kept. Functions throw StorageError (io).
+class ScratchFile {
+ public:
+  /// One at a time of each name.
+  ScratchFile(const UnitFiles& files, const std::string& name);
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+  void append(ByteView bytes);
+  std::uint64_t size() const { return size_; }
+  std::shared_ptr<MappedFile> map() const;
+  void keep(const Hash& unit, bool sync);  ///< As UnitFiles::save(). Nothing can be done after it.
+
+ private:
+  const UnitFiles& files_;
+  std::string path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
 };
 
 /// Units on their way in. Small ones in memory; large ones in files, so that a unit may be larger

@@ -2,10 +2,10 @@
 // The parts of the store, and what they share. One file per idea:
 //   store.cpp  opening, transactions, identity    track.cpp   tracking, baseline, schema changes
 //   seal.cpp   journal -> change set              arrivals.cpp  units that can be applied
-//   apply.cpp  unit -> rows
-//   settle.cpp UNIQUE: who is shown               tail.cpp    sets kept, cuts made for peers
-//   report.cpp status, conflicts, digest, check   book.cpp    where a row's bookkeeping is
-//   schema_change.cpp  ALTER TABLE by anybody  rebuild.cpp  tables that were made anew
+//   apply.cpp  unit -> rows                       settle.cpp  UNIQUE: who is shown
+//   tail.cpp   sets kept for peers                cut.cpp     all that a peer lacks
+//   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check
+//   schema_change.cpp  ALTER TABLE by anybody     rebuild.cpp  tables that were made anew
 //   returning.cpp      tables that were untracked and are tracked again
 #pragma once
 
@@ -195,9 +195,12 @@ class StoreImpl final : public Store {
   std::vector<core::Value> values_of(TableIo& io, const core::Row& row);
   std::set<core::Identity> claimants(TableIo& io, std::span<const core::Value> values);
 
-  // tail.cpp
+  // cut.cpp
   core::Header cut_header(const std::vector<std::pair<core::Stream, core::Tip>>& tips);
-  Bytes cut_body(const core::Header& header);
+  void cut_body(const core::Header& header, ScratchFile& file);
+  core::UnitRef make_cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips);
+
+  // tail.cpp
   core::UnitRef keep_set(const core::Header& header, const Hash& id, ByteView bytes);
   void trim_tail();
   std::uint64_t tail_limit();
