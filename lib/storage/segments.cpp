@@ -9,6 +9,8 @@ namespace mycelial::storage {
 namespace {
 
 constexpr std::size_t kRowsPerSegment = 256;
+// What SQLite keeps in a page of 4096 bytes without an overflow page: four segments fill it.
+constexpr std::size_t kSegmentBytes = 980;
 constexpr std::size_t kCachedSegments = 512;  // decoded, at most about 100 bytes x 512 rows each
 constexpr std::uint64_t kFar = std::uint64_t{1} << 62;
 
@@ -225,8 +227,8 @@ struct Segments::IdentBlock {
 namespace {
 
 template <class Named>
-Named after(Named n) {
-  n.number += 1;
+Named after(Named n, std::uint64_t stride) {
+  n.number += stride;
   n.rowid = static_cast<std::int64_t>(static_cast<std::uint64_t>(n.rowid) + 1);
   return n;
 }
@@ -314,7 +316,7 @@ void Segments::put(std::uint32_t table, std::int64_t rowid, const RowState& stat
   r->witness = witness;
   touch(s);
   if (s.rows.size() > 2 * kRowsPerSegment) {
-    split(s);
+    split(s, kRowsPerSegment);
   } else if (s.shapes.size() > 2 * s.rows.size() + 16 || s.pool.size() > 16 * s.rows.size() + 256) {
     s.compact();
   }
@@ -334,9 +336,8 @@ std::optional<std::int64_t> Segments::last(std::uint32_t table) {
   return s.rows.empty() ? std::nullopt : std::optional(s.rows.back().rowid);
 }
 
-/// Keeps a full segment when rows are appended, else halves.
-void Segments::split(Segment& s) {
-  const std::size_t keep = kRowsPerSegment;
+/// Leaves `keep` rows; the others get a segment of their own.
+void Segments::split(Segment& s, std::size_t keep) {
   auto upper = std::make_unique<Segment>();
   upper->table = s.table;
   upper->shapes = s.shapes;
@@ -369,7 +370,14 @@ void Segments::write(Segment& s) {
     s.on_disk = false;
   } else {
     s.compact();
-    const Bytes data = s.encode();
+    Bytes data = s.encode();
+    while (data.size() > kSegmentBytes && s.rows.size() > 1) {
+      // The last segment is full for good, once rows are appended after it.
+      const bool last = s.end == std::numeric_limits<std::int64_t>::max();
+      const auto fits = s.rows.size() * (kSegmentBytes - 20) / data.size();
+      split(s, std::clamp<std::size_t>(last ? fits : s.rows.size() / 2, 1, s.rows.size() - 1));
+      data = s.encode();
+    }
     store_.bind(1, s.table).bind(2, s.first).bind_blob(3, data).run();
     s.on_disk = true;
   }
@@ -381,17 +389,20 @@ void Segments::write(const IdentKey& key, IdentBlock& b) {
   if (b.named.empty()) {
     if (b.on_disk) remove_ident_.bind(1, table).bind(2, origin).bind(3, block).run();
   } else {
-    // Runs: gap to the first number, step to its rowid, how many more follow one by one.
+    // Runs: gap to the first number, step to its rowid, how many more rows follow one by one, and
+    // how far apart their numbers are.
     Bytes data;
     IdentBlock::Named end;
     for (std::size_t i = 0, n = 0; i < b.named.size(); i += n) {
       const auto& first = b.named[i];
       n = 1;
-      while (i + n < b.named.size() && b.named[i + n] == after(b.named[i + n - 1])) ++n;
+      const auto stride = i + 1 < b.named.size() ? b.named[i + 1].number - first.number : 0;
+      while (i + n < b.named.size() && b.named[i + n] == after(b.named[i + n - 1], stride)) ++n;
       put_varint(data, first.number - end.number);
       put_varint(data, zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(first.rowid) -
                                                         static_cast<std::uint64_t>(end.rowid))));
       put_varint(data, n - 1);
+      if (n > 1) put_varint(data, stride);
       end = b.named[i + n - 1];
     }
     store_ident_.bind(1, table).bind(2, origin).bind(3, block).bind_blob(4, data).run();
@@ -401,7 +412,7 @@ void Segments::write(const IdentKey& key, IdentBlock& b) {
 }
 
 void Segments::flush() {
-  for (auto* s : dirty_) write(*s);
+  for (std::size_t i = 0; i < dirty_.size(); ++i) write(*dirty_[i]);  // writing may split
   dirty_.clear();
   for (const auto& [key, block] : dirty_idents_) write(key, *block);
   dirty_idents_.clear();
@@ -453,7 +464,8 @@ Segments::IdentBlock& Segments::block_for(std::uint32_t table, const LocalIdenti
       throw StorageError(Errc::corrupt, "mycelial_ident is damaged; run mycelial check");
     }
     slot->named.push_back(n);
-    for (; more > 0; --more) slot->named.push_back(n = after(n));
+    const auto stride = more > 0 ? in.varint() : 0;
+    for (; more > 0; --more) slot->named.push_back(n = after(n, stride));
   }
   return *slot;
 }

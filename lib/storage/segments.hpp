@@ -63,7 +63,7 @@ class Segments {
   Segment& segment_for(std::uint32_t table, std::int64_t rowid);
   std::vector<RowEntry> entries(std::uint32_t table, std::int64_t first);
   std::vector<std::int64_t> firsts(std::uint32_t table);
-  void split(Segment& segment);
+  void split(Segment& segment, std::size_t keep);
   void touch(Segment& segment);
   void write(Segment& segment);
   IdentBlock& block_for(std::uint32_t table, const LocalIdentity& id);
