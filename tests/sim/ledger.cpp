@@ -112,10 +112,15 @@ void Ledger::rolled_back(const std::string& node, std::uint64_t transactions) {
   }
 }
 
-std::uint64_t Ledger::lost_power(const File& file, std::uint64_t journal) {
+std::uint64_t Ledger::lost_power(const Moment& now) {
+  const File file = now.file();
+  auto& sites = sites_[file];
+  const auto site = std::find(sites.begin(), sites.end(), now.site);
+  if (site != sites.end()) sites.erase(std::next(site), sites.end());
   std::uint64_t broken = 0;
   for (Transaction& t : transactions_) {
-    if (t.when.file() != file || !t.when.captured || t.lost || t.when.journal <= journal) continue;
+    if (t.when.file() != file || !t.when.captured || t.lost || t.when.journal <= now.journal)
+      continue;
     if (t.number <= safe_[file] && broken == 0) broken = t.number;
     t.lost = true;
     unwrite(t);

@@ -77,9 +77,9 @@ class Ledger {
   void buried(const Transaction& t, const std::string& table, const std::set<std::string>& values);
   /// What was committed to the file so far survives a loss of power.
   void synced(const File& file) { safe_[file] = transactions_.size(); }
-  /// The file lost power and its journal ends so now: what came later has never been. Gives the
+  /// The file lost power and is back at this moment: what came later has never been. Gives the
   /// number of a transaction that had to survive; 0 if all is well.
-  std::uint64_t lost_power(const File& file, std::uint64_t journal);
+  std::uint64_t lost_power(const Moment& now);
   /// The file as it was then, when so many transactions had been made in all, lives on as another.
   void copied(const Moment& then, std::uint64_t transactions, const File& file);
   /// A file is about to be replaced; so far it had got.

@@ -162,7 +162,7 @@ void Node::lose_power() {
   }
   const Moment now = client_->moment();
   c_.note(name_, fmt::format("recovers its journal up to {}", now.journal));
-  const std::uint64_t broken = c_.ledger.lost_power(now.file(), now.journal);
+  const std::uint64_t broken = c_.ledger.lost_power(now);
   if (broken != 0) {
     c_.fail(
         fmt::format("{} lost transaction {} with its power, which was on its disk", name_, broken));
