@@ -41,15 +41,17 @@ class Depot {
   /// Bytes [offset, offset + size) of a unit of tail() or cut(); fewer at its end.
   virtual Result<Bytes> read(const UnitRef& unit, std::uint64_t offset, std::size_t size) const = 0;
 
-  /// Keeps a fragment of a unit (on disk if large). Duplicates and overlaps are fine.
+  /// Keeps a fragment of a unit (on disk if large). Duplicates and overlaps are fine. Errors:
+  /// corrupt (another fragment described the unit otherwise, or no unit can be like this), busy (no
+  /// room), io.
   virtual Status stage(const UnitRef& unit, std::uint64_t offset, ByteView bytes) = 0;
   /// Missing ranges of a unit begun; the whole unit when nothing of it has been staged.
   virtual std::vector<ByteRange> missing(const UnitRef& unit) const = 0;
   virtual std::vector<UnitRef> staged() const = 0;
   virtual void drop_staged(const Hash& unit) = 0;
   /// Applies whole staged units that have become applicable (in any order that causality allows),
-  /// no more at a time than is good for others; seals local writes before. A corrupt unit is
-  /// dropped and reported in `rejected` with its reason.
+  /// no more at a time than is good for others; seals local writes before. A unit that is corrupt,
+  /// or another one than its fragments said, is dropped and reported in `rejected` with its reason.
   struct Applied {
     std::vector<UnitRef> units;  ///< Those of this site that it sealed, too.
     bool more = false;           ///< Others may be applicable: call again.

@@ -19,6 +19,10 @@ struct BadUnit {
   Status why;
 };
 
+bool describes(const core::UnitRef& ref, const core::Header& h) {
+  return ref.kind == h.kind && ref.stream == h.stream && ref.first == h.first && ref.last == h.last;
+}
+
 }  // namespace
 
 /// Applicable now? `known`: there is nothing in it that we lack.
@@ -81,6 +85,8 @@ const codec::UnitView& StoreImpl::decoded(Waiting& waiting) {
   auto unit = codec::decode_unit(waiting.bytes.bytes);
   if (unit.ok() && unit->id != waiting.ref.id) {
     unit = Status(Errc::corrupt, "a unit does not have the hash it claims");
+  } else if (unit.ok() && !describes(waiting.ref, unit->header)) {
+    unit = Status(Errc::corrupt, "a unit is another one than its fragments said");
   }
   if (!unit.ok()) throw StorageError(unit.status().code(), std::string(unit.status().message()));
   return waiting.unit.emplace(std::move(*unit));

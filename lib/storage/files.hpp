@@ -120,10 +120,12 @@ class Staging {
 
  private:
   struct Unit;
+  void begin(const core::UnitRef& unit);
   void save_ranges(Unit& unit);
   const UnitFiles& files_;
   std::map<Hash, std::unique_ptr<Unit>> units_;
-  std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_ = 0;  ///< In memory.
+  std::size_t ranges_ = 0;
 };
 
 }  // namespace mycelial::storage

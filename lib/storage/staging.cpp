@@ -20,6 +20,9 @@ constexpr std::uint64_t kMemoryMax = 32 * 1024 * 1024;  // of all units in memor
 constexpr std::uint64_t kSaveEvery = 4 * 1024 * 1024;   // bytes between notes of progress
 constexpr std::uint64_t kUnitMax = std::uint64_t{1} << 40;
 constexpr std::size_t kUnitsMax = 65536;
+// Beyond these only bytes next to what is there count.
+constexpr std::size_t kRangesMax = 256 * 1024;  // of all units
+constexpr std::size_t kRangesPerUnit = 32 * 1024;
 
 std::vector<core::ByteRange> gaps(const std::vector<core::ByteRange>& have, std::uint64_t size) {
   std::vector<core::ByteRange> out;
@@ -32,9 +35,15 @@ std::vector<core::ByteRange> gaps(const std::vector<core::ByteRange>& have, std:
   return out;
 }
 
+/// The first that touches `add` or lies behind it.
+template <class Ranges>
+auto find_range(Ranges& ranges, const core::ByteRange& add) {
+  return std::lower_bound(ranges.begin(), ranges.end(), add,
+                          [](const auto& r, const auto& a) { return r.end < a.begin; });
+}
+
 void add_range(std::vector<core::ByteRange>& ranges, core::ByteRange add) {
-  auto it = std::lower_bound(ranges.begin(), ranges.end(), add,
-                             [](const auto& r, const auto& a) { return r.end < a.begin; });
+  auto it = find_range(ranges, add);
   while (it != ranges.end() && it->begin <= add.end) {
     add.begin = std::min(add.begin, it->begin);
     add.end = std::max(add.end, it->end);
@@ -43,18 +52,45 @@ void add_range(std::vector<core::ByteRange>& ranges, core::ByteRange add) {
   ranges.insert(it, add);
 }
 
+bool same(const core::UnitRef& a, const core::UnitRef& b) {
+  return a.kind == b.kind && a.stream == b.stream && a.first == b.first && a.last == b.last &&
+         a.size == b.size;
+}
+
+Status io_error(const std::string& path) {
+  return {Errc::io, fmt::format("cannot write {}: {}", path, std::strerror(errno))};
+}
+
+/// Not kept open: strangers may begin more units than a process may have open files.
+Status write_at(const std::string& path, std::uint64_t offset, ByteView bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return io_error(path);
+  Status status;
+  while (!bytes.empty() && status.ok()) {
+    const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      status = io_error(path);
+      break;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+  ::close(fd);
+  return status;
+}
+
 }  // namespace
 
 struct Staging::Unit {
   core::UnitRef ref;
   std::vector<core::ByteRange> have;
   Bytes memory;
-  int fd = -1;
+  bool in_file = false;
   std::uint64_t unsaved = 0;
   bool named = false;
-  bool whole() const { return gaps(have, ref.size).empty(); }
-  ~Unit() {
-    if (fd >= 0) ::close(fd);
+  bool whole() const {
+    return ref.size == 0 || (have.size() == 1 && have[0] == core::ByteRange{0, ref.size});
   }
 };
 
@@ -78,8 +114,10 @@ Staging::Staging(const UnitFiles& files) : files_(files) {
       const auto begin = r.varint();
       unit->have.push_back({begin, r.varint()});
     }
-    unit->fd = ::open(files.path(unit->ref.id, ".part").c_str(), O_RDWR | O_CLOEXEC);
-    if (r.ok() && unit->fd >= 0) units_[unit->ref.id] = std::move(unit);
+    unit->in_file = true;
+    if (!r.ok() || !std::filesystem::exists(files.path(unit->ref.id, ".part"), ec)) continue;
+    ranges_ += unit->have.size();
+    units_[unit->ref.id] = std::move(unit);
   }
 }
 Staging::~Staging() {
@@ -87,7 +125,7 @@ Staging::~Staging() {
 }
 
 void Staging::save_ranges(Unit& unit) {
-  if (unit.fd < 0 || unit.unsaved == 0) return;
+  if (!unit.in_file || unit.unsaved == 0) return;
   Bytes out(unit.ref.id.view());
   out.push_back(static_cast<char>(unit.ref.kind));
   out.append(unit.ref.stream.site.view());
@@ -114,48 +152,48 @@ Status Staging::add(const core::UnitRef& ref, std::uint64_t offset, ByteView byt
   if (ref.size > kUnitMax || offset > ref.size || bytes.size() > ref.size - offset) {
     return {Errc::corrupt, "a fragment lies outside its unit"};
   }
-  auto& slot = units_[ref.id];
-  if (!slot) {
-    if (units_.size() > kUnitsMax) {
-      units_.erase(ref.id);
-      return {Errc::busy, "too many units begun"};
-    }
-    slot = std::make_unique<Unit>();
-    slot->ref = ref;
-    if (ref.size > kInMemory || bytes_ + ref.size > kMemoryMax) {
-      files_.ensure();
-      const std::string path = files_.path(ref.id, ".part");
-      slot->fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-      if (slot->fd < 0) {
-        units_.erase(ref.id);
-        return {Errc::io, fmt::format("cannot create {}: {}", path, std::strerror(errno))};
-      }
-    } else {
-      slot->memory.resize(ref.size);
-      bytes_ += ref.size;
-    }
+  if (!units_.contains(ref.id)) {
+    if (units_.size() >= kUnitsMax) return {Errc::busy, "too many units begun"};
+    begin(ref);
   }
-  Unit& unit = *slot;
-  if (unit.ref.size != ref.size) return {Errc::corrupt, "a unit changed its size"};
+  Unit& unit = *units_.at(ref.id);
+  if (!same(unit.ref, ref)) return {Errc::corrupt, "a unit changed its description"};
   if (unit.whole()) return {};
-  if (unit.fd < 0) {
-    std::copy(bytes.begin(), bytes.end(),
-              unit.memory.begin() + static_cast<std::ptrdiff_t>(offset));
-  } else {
-    ByteView left = bytes;
-    auto at = static_cast<off_t>(offset);
-    while (!left.empty()) {
-      const auto n = ::pwrite(unit.fd, left.data(), left.size(), at);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return {Errc::io, fmt::format("cannot stage a unit: {}", std::strerror(errno))};
-      left.remove_prefix(static_cast<std::size_t>(n));
-      at += n;
+  const core::ByteRange range{offset, offset + bytes.size()};
+  const auto near = find_range(unit.have, range);
+  const bool gap = !unit.have.empty() && (near == unit.have.end() || near->begin > range.end);
+  if (gap && (ranges_ >= kRangesMax || unit.have.size() >= kRangesPerUnit)) {
+    return {Errc::busy, "too many gaps in units begun"};
+  }
+  if (unit.in_file) {
+    if (Status status = write_at(files_.path(ref.id, ".part"), offset, bytes); !status.ok()) {
+      return status;
     }
     unit.unsaved += bytes.size();
+  } else {
+    std::copy(bytes.begin(), bytes.end(),
+              unit.memory.begin() + static_cast<std::ptrdiff_t>(offset));
   }
-  add_range(unit.have, {offset, offset + bytes.size()});
+  ranges_ -= unit.have.size();
+  add_range(unit.have, range);
+  ranges_ += unit.have.size();
   if (unit.unsaved > kSaveEvery) save_ranges(unit);
   return {};
+}
+
+void Staging::begin(const core::UnitRef& ref) {
+  auto unit = std::make_unique<Unit>();
+  unit->ref = ref;
+  unit->in_file = ref.size > kInMemory || bytes_ + ref.size > kMemoryMax;
+  if (unit->in_file) {
+    files_.ensure();
+    std::error_code ec;  // of an earlier run, without a note of what is in it
+    std::filesystem::remove(files_.path(ref.id, ".part"), ec);
+  } else {
+    unit->memory.resize(ref.size);
+    bytes_ += ref.size;
+  }
+  units_[ref.id] = std::move(unit);
 }
 
 std::vector<core::ByteRange> Staging::missing(const core::UnitRef& unit) const {
@@ -202,7 +240,7 @@ void Staging::name(const Hash& id, const core::Header& header) {
 Staging::View Staging::view(const Hash& id) const {
   const auto it = units_.find(id);
   if (it == units_.end()) return {};
-  if (it->second->fd < 0) return {it->second->memory, nullptr};
+  if (!it->second->in_file) return {it->second->memory, nullptr};
   auto file = MappedFile::open(files_.path(id, ".part"));
   return {file ? file->view() : ByteView{}, file};
 }
@@ -210,11 +248,12 @@ Staging::View Staging::view(const Hash& id) const {
 void Staging::drop(const Hash& id) {
   const auto it = units_.find(id);
   if (it == units_.end()) return;
-  if (it->second->fd < 0) {
-    bytes_ -= it->second->memory.size();
-  } else {
+  ranges_ -= it->second->have.size();
+  if (it->second->in_file) {
     ::unlink(files_.path(id, ".part").c_str());
     ::unlink(files_.path(id, ".parts").c_str());
+  } else {
+    bytes_ -= it->second->memory.size();
   }
   units_.erase(it);
 }

@@ -110,7 +110,7 @@ Status MemoryDepot::stage(const core::UnitRef& unit, std::uint64_t offset, ByteV
     at.bytes.resize(unit.size);
     at.have.resize(unit.size);
   }
-  if (at.ref.size != unit.size) return {Errc::corrupt, "a unit changed its size"};
+  if (at.ref.size != unit.size) return {Errc::corrupt, "a unit changed its description"};
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     at.bytes[offset + i] = bytes[i];
     at.have[offset + i] = true;

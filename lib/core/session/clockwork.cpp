@@ -52,7 +52,7 @@ void Exchange::Impl::tick_link(LinkNumber number) {
 }
 
 void Exchange::Impl::tick() {
-  if (apply_again_at && now >= apply_again_at) apply(0);
+  if (apply_again_at && now >= apply_again_at) apply();
   std::vector<LinkNumber> numbers;
   for (const auto& [number, link] : links) numbers.push_back(number);
   for (const auto number : numbers) {

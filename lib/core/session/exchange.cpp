@@ -48,9 +48,7 @@ void Exchange::link_down(LinkNumber link, TimeMs now) {
 void Exchange::Impl::link_down(LinkNumber number) {
   if (links.erase(number) == 0) return;
   std::erase_if(asked, [&](const auto& a) { return a.second.link == number; });
-  for (auto& [unit, source] : sources) {
-    if (source.link == number) source.link = 0;
-  }
+  sources.link_gone(number);
   plan_all();
 }
 
@@ -119,7 +117,7 @@ void Exchange::sealed(std::span<const UnitRef> units, TimeMs now) {
 
 void Exchange::retry(TimeMs now) {
   impl_->now = now;
-  impl_->apply(0);
+  impl_->apply();
 }
 
 void Exchange::tick(TimeMs now) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/exchange.hpp"
+#include "core/session/sources.hpp"
 
 namespace mycelial::core {
 
@@ -95,12 +96,6 @@ struct Asked {
   State state = State::due;
 };
 
-/// A unit begun: who sends it, and when it last did.
-struct Source {
-  LinkNumber link = 0;
-  TimeMs heard_at = 0;
-};
-
 struct Exchange::Impl {
   Impl(Depot& d, Port& p, std::uint64_t s) : depot(d), port(p), session(s) {}
 
@@ -124,10 +119,12 @@ struct Exchange::Impl {
   void on_have(LinkNumber number, Peer& peer, const HaveMessage& m);
   void on_probe(LinkNumber number, const ProbeMessage& m);
   bool compare(LinkNumber number, const Stream& stream, const Tip& tip);
+  void take_new_site();
   bool knows_all(const Peer& peer, const Hash& have) const;
   bool holds_the_same(const Peer& peer) const;
   void credit(Peer& peer, const UnitRef& unit);
   bool is_behind(const Peer& peer) const;
+  static void forget_some(LinkState& link, const Peer& spared, std::size_t more);
   void say_digest_soon(LinkState& link);
   void say_have_soon(LinkState& link);
   void announce(const std::set<Stream>& streams, LinkNumber source);
@@ -152,11 +149,15 @@ struct Exchange::Impl {
   void ask_for_the_rest(LinkNumber number, const FragMessage& m);
   void on_stop(LinkNumber number, const Hash& unit);
   bool may_begin(LinkNumber number, const UnitRef& unit);
+  bool make_room(LinkNumber number);
+  bool may_begin_cut(LinkNumber number, const UnitRef& unit);
+  bool comes_from_elsewhere(LinkNumber number, const UnitRef& unit) const;
+  void stage(LinkNumber number, const FragMessage& m);
   void refuse_unit(LinkNumber number, const Peer& peer, const UnitRef& unit);
   void yield_to_others(LinkState& link, const FragMessage& m);
   void enqueue(LinkNumber number, const UnitRef& unit, const std::vector<ByteRange>* ranges);
   void push(const UnitRef& unit, bool own, LinkNumber except);
-  void apply(LinkNumber from);
+  void apply();
   bool is_known(const UnitRef& unit) const;
   void find_waiting();
   void forget_stale_units();
@@ -173,10 +174,11 @@ struct Exchange::Impl {
   std::uint64_t statements = 0;
   std::map<LinkNumber, LinkState> links;
   std::map<Stream, Asked> asked;
-  std::map<Hash, Source> sources;
+  Sources sources;
   /// Units here whole that wait for others: first and last set of each.
   std::map<Stream, std::map<std::uint64_t, std::uint64_t>> waiting;
   std::deque<Hash> done_cuts;
+  std::deque<Hash> spoilt;  // units that were bad when they had come from several
   TimeMs apply_again_at = 0;
   TimeMs sweep_at = kNever;
   Hash digest_;

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint64_t kAnswerBytes = 8 * 1024 * 1024;  // to one request, at most
 constexpr std::size_t kNeedsPerWant = 4096;
+constexpr std::size_t kUnitsPerAnswer = 65536;
 constexpr std::size_t kLaterMax = 32;
+constexpr std::size_t kLaterEntries = 4096;  // of one request that is kept for later
 constexpr TimeMs kGroupWait = 500;
 
 }  // namespace
@@ -157,7 +159,8 @@ void Exchange::Impl::on_want(LinkNumber number, Peer& peer, const WantMessage& m
     overhear_want(number, m);
     const bool tried = std::any_of(m.needs.begin(), m.needs.end(),
                                    [](const auto& need) { return need.attempt > 1; });
-    if (!tried || link.later.size() >= kLaterMax) return;
+    const bool large = m.needs.size() + m.parts.size() + m.tips.size() > kLaterEntries;
+    if (!tried || large || link.later.size() >= kLaterMax) return;
     const TimeMs wait = patience(link.caps) + port.random() % patience(link.caps);
     link.later.push_back({now + wait, now, peer.session, m});
     return;
@@ -192,21 +195,25 @@ void Exchange::Impl::answer(LinkNumber number, Peer& peer, const WantMessage& m,
   }
   std::vector<UnitRef> units;
   for (const auto& need : m.needs) {
-    const auto last = std::min(need.last, held(need.stream));
+    const std::uint64_t room_for = kUnitsPerAnswer - units.size();
+    auto last = std::min(need.last, held(need.stream));
     if (need.first == 0 || need.first > last) continue;
+    if (room_for == 0) break;  // it will ask again
+    last = std::min(last, need.first + room_for - 1);
     auto found = depot.tail(need.stream, need.first, last);
     if (!found) return answer_by_cut(number, peer, m);
     units.insert(units.end(), found->begin(), found->end());
   }
   std::sort(units.begin(), units.end(),
             [](const UnitRef& a, const UnitRef& b) { return a.order < b.order; });
+  std::map<Hash, const std::vector<ByteRange>*> parts;
+  for (const auto& part : m.parts) parts.emplace(part.unit, &part.missing);
   for (const auto& unit : units) {
-    if (link.data_bytes > room) break;  // it will ask again
+    if (link.data_bytes > room) break;
     const auto heard = link.overheard.find(unit.id);
     if (since && heard != link.overheard.end() && heard->second >= since) continue;
-    const auto part = std::find_if(m.parts.begin(), m.parts.end(),
-                                   [&](const auto& p) { return p.unit == unit.id; });
-    enqueue(number, unit, part == m.parts.end() ? nullptr : &part->missing);
+    const auto part = parts.find(unit.id);
+    enqueue(number, unit, part == parts.end() ? nullptr : part->second);
   }
 }
 

@@ -7,9 +7,10 @@
 namespace mycelial::core {
 namespace {
 
-constexpr std::size_t kStreamsMax = 65536;  // named by one peer
-constexpr std::size_t kTipBytes = 40;       // of one entry of a statement, about
-constexpr TimeMs kGroupWait = 1000;         // in which one of a group speaks for the others
+constexpr std::size_t kStreamsMax = 65536;        // named by one peer
+constexpr std::size_t kGroupTipsMax = 4 * 65536;  // remembered of all members of a group
+constexpr std::size_t kTipBytes = 40;             // of one entry of a statement, about
+constexpr TimeMs kGroupWait = 1000;               // in which one of a group speaks for the others
 constexpr TimeMs kTellEvery = 2000;
 
 }  // namespace
@@ -55,7 +56,7 @@ void Exchange::Impl::on_digest(LinkNumber number, Peer& peer, const DigestMessag
   say_digest_soon(link);
   if (link.caps.group) {
     say_have_soon(link);
-  } else if (!knows_all(peer, m.have) && now >= link.reply_asked + patience(link.caps)) {
+  } else if (now >= link.reply_asked + patience(link.caps) && !knows_all(peer, m.have)) {
     link.reply_asked = now;
     link.speech.reply = true;
   }
@@ -96,12 +97,27 @@ bool Exchange::Impl::is_behind(const Peer& peer) const {
   });
 }
 
+/// Keeps what is remembered of a group bounded: who has been silent longest is forgotten.
+void Exchange::Impl::forget_some(LinkState& link, const Peer& spared, std::size_t more) {
+  for (std::size_t tips = more; link.peers.size() > 1; tips = more) {
+    auto silent = link.peers.end();
+    for (auto it = link.peers.begin(); it != link.peers.end(); ++it) {
+      tips += it->second.tips.size();
+      if (&it->second == &spared) continue;
+      if (silent == link.peers.end() || it->second.heard_at < silent->second.heard_at) silent = it;
+    }
+    if (tips <= kGroupTipsMax) return;
+    link.peers.erase(silent);
+  }
+}
+
 void Exchange::Impl::on_have(LinkNumber number, Peer& peer, const HaveMessage& m) {
   auto& link = links.at(number);
   if (m.have == digest()) {
     ++link.same;
     if (link.caps.group) link.have_at = kNever;  // it spoke for us
   }
+  if (link.caps.group) forget_some(link, peer, m.tips.size());
   for (const auto& [stream, tip] : m.tips) {
     if (!compare(number, stream, tip)) return;
     const auto known = peer.tips.find(stream);
@@ -135,10 +151,7 @@ bool Exchange::Impl::compare(LinkNumber number, const Stream& stream, const Tip&
     parted = hash && *hash != tip.hash;
   }
   if (own && (parted || tip.seq > ours)) {
-    // Another copy of this file went on under our name, or we were set back.
-    depot.become_new_site();
-    digest_known = false;
-    announce({}, 0);
+    take_new_site();
   }
   if (!parted) return true;
   give_up(number,
@@ -147,6 +160,13 @@ bool Exchange::Impl::compare(LinkNumber number, const Stream& stream, const Tip&
               " on or before: a copy of its file was restored and written; start one of the "
               "two anew from a copy of the other");
   return false;
+}
+
+/// Another copy of this file went on under our name, or we were set back.
+void Exchange::Impl::take_new_site() {
+  depot.become_new_site();
+  digest_known = false;
+  announce({}, 0);
 }
 
 void Exchange::Impl::on_probe(LinkNumber number, const ProbeMessage& m) {

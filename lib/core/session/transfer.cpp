@@ -9,8 +9,13 @@ namespace {
 
 constexpr std::uint64_t kPushBytes = 8 * 1024 * 1024;  // queued for one link, beyond which it asks
 constexpr std::size_t kBegunPerLink = 4096;            // units not applied yet
-constexpr TimeMs kCutPatience = 20'000;                // before another cut takes its place
-constexpr TimeMs kRefusedPatience = 10'000;            // of one who sends what we cannot take now
+constexpr std::size_t kBegunMax = 4 * kBegunPerLink;
+constexpr std::size_t kStopsMax = 4096;          // to be said on one link
+constexpr TimeMs kClaim = 10'000;                // of one link to a unit, besides the time...
+constexpr std::uint64_t kClaimRate = 16 * 1024;  // ...that it takes at so many bytes a second
+constexpr std::size_t kSpoilt = 64;              // units remembered
+constexpr TimeMs kCutPatience = 20'000;          // before another cut takes its place
+constexpr TimeMs kRefusedPatience = 10'000;      // of one who sends what we cannot take now
 constexpr std::size_t kOverheardMax = 1024;
 constexpr std::size_t kDoneCuts = 16;  // remembered, for pieces that come late
 
@@ -73,26 +78,39 @@ bool Exchange::Impl::is_known(const UnitRef& unit) const {
 void Exchange::Impl::refuse_unit(LinkNumber number, const Peer& peer, const UnitRef& unit) {
   auto& link = links.at(number);
   if (link.caps.group) return;
-  const auto source = sources.find(unit.id);
-  if (source != sources.end() && source->second.link == number) {  // asked twice
+  const Source* const source = sources.find(unit.id);
+  if (source != nullptr && source->link == number) {  // asked twice
     if (is_known(unit)) announce({unit.stream}, number);
     return;
   }
-  link.speech.stops.insert(unit.id);
+  if (link.speech.stops.size() < kStopsMax) link.speech.stops.insert(unit.id);
   // Its author is the shortest way to have it; others need not pass it on.
   if (peer.site != unit.stream.site) link.speech.unwanted.insert(unit.stream);
 }
 
 /// A unit of which nothing has come yet: there is room for it, and no cut is under way beside it.
 bool Exchange::Impl::may_begin(LinkNumber number, const UnitRef& unit) {
-  const auto from_here = std::count_if(sources.begin(), sources.end(),
-                                       [&](const auto& s) { return s.second.link == number; });
-  if (static_cast<std::size_t>(from_here) >= kBegunPerLink) return false;
-  if (unit.kind != UnitKind::cut) return true;
+  return make_room(number) && (unit.kind != UnitKind::cut || may_begin_cut(number, unit));
+}
+
+bool Exchange::Impl::make_room(LinkNumber number) {
+  if (sources.begun(number) >= kBegunPerLink) return false;
+  if (sources.size() < kBegunMax) return true;
+  const auto spare = sources.spare(number);
+  if (!spare) return false;
+  const Source& source = *sources.find(*spare);
+  const auto here = waiting.find(source.stream);
+  if (here != waiting.end()) here->second.erase(source.first);
+  depot.drop_staged(*spare);
+  sources.erase(*spare);
+  return true;
+}
+
+bool Exchange::Impl::may_begin_cut(LinkNumber number, const UnitRef& unit) {
   for (const auto& other : depot.staged()) {
     if (other.kind != UnitKind::cut || other.id == unit.id) continue;
-    const auto source = sources.find(other.id);
-    if (source != sources.end() && now - source->second.heard_at < kCutPatience) {
+    const Source* const source = sources.find(other.id);
+    if (source != nullptr && now - source->heard_at < kCutPatience) {
       links.at(number).speech.stops.insert(unit.id);
       return false;
     }
@@ -138,13 +156,15 @@ void Exchange::Impl::on_frag(LinkNumber number, Peer& peer, const FragMessage& m
   if (m.bytes.empty() || m.offset > unit.size || m.bytes.size() > unit.size - m.offset) {
     return give_up(number, "the peer sent a fragment that lies outside its unit");
   }
+  if (unit.kind != UnitKind::cut && unit.stream.site == depot.site() &&
+      unit.last > held(unit.stream)) {
+    take_new_site();
+  }
   credit(peer, unit);
   if (link.caps.group) yield_to_others(link, m);
-  const auto source = sources.find(unit.id);
-  const bool elsewhere = source != sources.end() && source->second.link != number &&
-                         source->second.link != 0 && !link.caps.group &&
-                         now - source->second.heard_at < patience(link.caps) + 2000;
-  const bool fresh = source == sources.end() || source->second.link != number;
+  const Source* const source = sources.find(unit.id);
+  const bool elsewhere = comes_from_elsewhere(number, unit);
+  const bool fresh = source == nullptr || source->link != number;
   const bool known = is_known(unit);
   const bool late = std::find(done_cuts.begin(), done_cuts.end(), unit.id) != done_cuts.end();
   if (late) return;  // what it was part of has been applied
@@ -155,22 +175,55 @@ void Exchange::Impl::on_frag(LinkNumber number, Peer& peer, const FragMessage& m
   if (known || elsewhere) {
     refuse_unit(number, peer, unit);
   } else {
-    sources[unit.id] = {number, now};
-    if (sweep_at == kNever) sweep_at = now + kUnitPatience;
-    const Status staged = depot.stage(unit, m.offset, m.bytes);
-    if (staged.code() == Errc::corrupt) return give_up(number, std::string(staged.message()));
-    if (staged.ok() && depot.missing(unit).empty()) {
-      apply(number);
-      const bool waits = !is_known(unit) && depot.missing(unit).empty();  // for others
-      if (unit.kind != UnitKind::cut) {
-        if (waits) waiting[unit.stream][unit.first] = unit.last;
-      } else if (!waits) {
-        done_cuts.push_back(unit.id);
-        if (done_cuts.size() > kDoneCuts) done_cuts.pop_front();
-      }
-    }
+    stage(number, m);
   }
   if (!m.more) ask_for_the_rest(number, m);
+}
+
+/// True if somebody else is sending it. That does not hold for ever, however little it is that
+/// comes.
+bool Exchange::Impl::comes_from_elsewhere(LinkNumber number, const UnitRef& unit) const {
+  const Source* const source = sources.find(unit.id);
+  if (source == nullptr || source->link == number) return false;
+  const auto theirs = links.find(source->link);
+  if (theirs == links.end() || links.at(number).caps.group) return false;
+  const auto& caps = theirs->second.caps;
+  const std::uint64_t rate = caps.bytes_per_second ? caps.bytes_per_second : kClaimRate;
+  const std::uint64_t claim = kClaim + 4 * (1000 * (unit.size / rate) + fragment_time(caps));
+  return now - source->heard_at < patience(links.at(number).caps) + 2000 &&
+         now - source->begun_at < claim;
+}
+
+void Exchange::Impl::stage(LinkNumber number, const FragMessage& m) {
+  const auto& unit = m.unit;
+  const bool group = links.at(number).caps.group;
+  Source source{number, now, now, unit.stream, unit.first, group};
+  if (const Source* const before = sources.find(unit.id); before && before->link == number) {
+    source.begun_at = before->begun_at;
+    source.mixed = before->mixed;
+  } else if (before) {
+    const bool bad = std::find(spoilt.begin(), spoilt.end(), unit.id) != spoilt.end();
+    if (bad) depot.drop_staged(unit.id);
+    source.mixed = group || !bad;
+  }
+  if (sweep_at == kNever) sweep_at = now + kUnitPatience;
+  Status staged = depot.stage(unit, m.offset, m.bytes);
+  if (staged.code() == Errc::corrupt) {  // what came before said that the unit is another one
+    depot.drop_staged(unit.id);
+    source.mixed = group;
+    staged = depot.stage(unit, m.offset, m.bytes);
+  }
+  sources.put(unit.id, source);
+  if (staged.code() == Errc::corrupt) return give_up(number, std::string(staged.message()));
+  if (!staged.ok() || !depot.missing(unit).empty()) return;
+  apply();
+  const bool waits = !is_known(unit) && depot.missing(unit).empty();  // for others
+  if (unit.kind != UnitKind::cut) {
+    if (waits) waiting[unit.stream][unit.first] = unit.last;
+  } else if (!waits) {
+    done_cuts.push_back(unit.id);
+    if (done_cuts.size() > kDoneCuts) done_cuts.pop_front();
+  }
 }
 
 /// The peer has sent all that it had queued for us. If something fell out on the way, it may still
@@ -200,8 +253,8 @@ void Exchange::Impl::on_stop(LinkNumber number, const Hash& unit) {
   });
 }
 
-/// Applies what has become whole, passes it on, and tells everybody. `from` sent the last piece.
-void Exchange::Impl::apply(LinkNumber from) {
+/// Applies what has become whole, passes it on, and tells everybody.
+void Exchange::Impl::apply() {
   const auto applied = depot.apply_staged();
   if (!applied.ok()) {
     apply_again_at = now + 500;
@@ -211,9 +264,9 @@ void Exchange::Impl::apply(LinkNumber from) {
   digest_known = false;
   std::map<LinkNumber, std::set<Stream>> moved;  // by who sent it
   for (const auto& unit : applied->units) {
-    const auto source = sources.find(unit.id);
-    const LinkNumber by = source == sources.end() ? 0 : source->second.link;
-    if (source != sources.end()) sources.erase(source);
+    const Source* const source = sources.find(unit.id);
+    const LinkNumber by = source == nullptr ? 0 : source->link;
+    sources.erase(unit.id);
     if (unit.kind == UnitKind::cut) {
       for (const auto& entry : depot.have()) moved[by].insert(entry.first);
     } else {
@@ -239,13 +292,18 @@ void Exchange::Impl::apply(LinkNumber from) {
     forget_stale_units();
   }
   for (const auto& [unit, why] : applied->rejected) {
-    const auto source = sources.find(unit.id);
-    const LinkNumber guilty =
-        source == sources.end() || !source->second.link ? from : source->second.link;
+    const Source* const at = sources.find(unit.id);
+    if (at == nullptr) continue;
+    const Source source = *at;
     sources.erase(unit.id);
-    if (links.contains(guilty)) give_up(guilty, std::string(why.message()));
+    if (source.mixed) {  // next time from one alone
+      spoilt.push_back(unit.id);
+      if (spoilt.size() > kSpoilt) spoilt.pop_front();
+    } else if (links.contains(source.link)) {
+      give_up(source.link, std::string(why.message()));
+    }
   }
-  if (applied->more) apply(from);
+  if (applied->more) apply();
 }
 
 void Exchange::Impl::find_waiting() {
@@ -261,19 +319,20 @@ void Exchange::Impl::find_waiting() {
 /// Drops staged units that we have come to hold otherwise, or that nobody has gone on sending.
 void Exchange::Impl::forget_stale_units() {
   const auto staged = depot.staged();
-  std::map<Hash, Source> kept;
+  Sources kept;
   for (const auto& unit : staged) {
-    const auto source = sources.find(unit.id);
-    const Source at = source == sources.end() ? Source{0, started_at} : source->second;
+    const Source* const source = sources.find(unit.id);
+    const Source at =
+        source ? *source : Source{0, started_at, started_at, unit.stream, unit.first, true};
     if (is_known(unit) || now - at.heard_at >= kUnitPatience) {
       depot.drop_staged(unit.id);
     } else {
-      kept[unit.id] = at;
+      kept.put(unit.id, at);
     }
   }
   sources = std::move(kept);
   find_waiting();
-  sweep_at = sources.empty() ? kNever : now + kUnitPatience / 10;
+  sweep_at = sources.size() == 0 ? kNever : now + kUnitPatience / 10;
 }
 
 }  // namespace mycelial::core

@@ -22,6 +22,11 @@ void add_range(std::vector<ByteRange>& ranges, ByteRange add) {
   ranges = std::move(out);
 }
 
+bool same(const UnitRef& a, const UnitRef& b) {
+  return a.kind == b.kind && a.stream == b.stream && a.first == b.first && a.last == b.last &&
+         a.size == b.size;
+}
+
 std::vector<ByteRange> gaps(const std::vector<ByteRange>& have, std::uint64_t size) {
   std::vector<ByteRange> out;
   std::uint64_t at = 0;
@@ -31,6 +36,10 @@ std::vector<ByteRange> gaps(const std::vector<ByteRange>& have, std::uint64_t si
   }
   if (at < size) out.push_back({at, size});
   return out;
+}
+
+bool describes(const UnitRef& ref, const Header& h) {
+  return ref.kind == h.kind && ref.stream == h.stream && ref.first == h.first && ref.last == h.last;
 }
 
 Site fresh_site(std::uint64_t a, std::uint64_t b) {
@@ -69,6 +78,7 @@ std::optional<std::vector<UnitRef>> MapDepot::tail(const Stream& stream, std::ui
     const auto it = id ? tail_.find(*id) : tail_.end();
     if (it == tail_.end()) return std::nullopt;
     out.push_back(it->second.first);
+    ++handed_out;
   }
   return out;
 }
@@ -135,7 +145,7 @@ Status MapDepot::stage(const UnitRef& unit, std::uint64_t offset, ByteView bytes
     at.ref = unit;
     at.bytes.resize(unit.size);
   }
-  if (at.ref.size != unit.size) return {Errc::corrupt, "a unit changed its size"};
+  if (!same(at.ref, unit)) return {Errc::corrupt, "a unit changed its description"};
   std::copy(bytes.begin(), bytes.end(), at.bytes.begin() + static_cast<std::ptrdiff_t>(offset));
   add_range(at.have, {offset, offset + bytes.size()});
   return {};
@@ -274,7 +284,7 @@ Result<Depot::Applied> MapDepot::apply_staged() {
       auto& unit = it->second.unit;
       if (!unit) unit = codec::decode_unit(it->second.bytes);
       UnitRef ref = it->second.ref;
-      if (!unit->ok() || (*unit)->id != ref.id) {
+      if (!unit->ok() || (*unit)->id != ref.id || !describes(ref, (*unit)->header)) {
         out.rejected.emplace_back(ref, Status(Errc::corrupt, "a unit is not what its name says"));
       } else if (is_known((*unit)->header, ref.id)) {
         // Came twice.

@@ -58,6 +58,7 @@ class MapDepot final : public Depot {
   std::size_t cuts_made() const { return cuts_made_; }
   std::size_t cuts_applied() const { return cuts_applied_; }
   std::uint64_t staged_bytes() const;
+  mutable std::size_t handed_out = 0;  ///< Units that tail() has given.
   std::map<Hash, std::uint64_t> applied_at;
   std::uint64_t now = 0;  ///< Set by the world before it lets anything happen.
 

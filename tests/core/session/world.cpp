@@ -158,8 +158,15 @@ void Wire::node_down(Node& node) {
   if (model_.tells && !model_.group) disconnect();
 }
 
+void Wire::inject(Node& to, const Message& message) {
+  connect();
+  const auto there = links_.find(&to);
+  if (there != links_.end()) deliver(to, there->second, codec::encode_message(message));
+}
+
 void Wire::give_up(Node& from) {
   if (!links_.contains(&from)) return;
+  ++given_up;
   if (model_.group || !model_.tells) {
     const LinkNumber link = links_.at(&from);
     links_.erase(&from);

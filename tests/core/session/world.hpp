@@ -72,6 +72,7 @@ class Wire {
   void node_up(Node& node);
   void node_down(Node& node);
   void give_up(Node& from);
+  void inject(Node& to, const Message& message);  ///< From nobody, even if the wire was down.
   void set_up(bool up);
   void block(Node& from, Node& to) { blocked_.insert({&from, &to}); }
   void block_some();  ///< One direction between two members, for a while.
@@ -80,6 +81,7 @@ class Wire {
   const WireModel& model() const { return model_; }
   const std::vector<Node*>& members() const { return members_; }
 
+  std::size_t given_up = 0;  ///< How often an end closed it.
   std::uint64_t bytes = 0, body_bytes = 0, messages = 0;
   std::map<std::string, std::uint64_t> kinds;
   void forget() { bytes = body_bytes = messages = 0, kinds.clear(); }
