@@ -123,12 +123,14 @@ class Cli(FleetTest):
             CREATE TABLE part(a); CREATE UNIQUE INDEX part_a ON part(a) WHERE a > 1;
             CREATE TABLE "it's ""odd"" näme"("a b" TEXT PRIMARY KEY)""",
         )
-        said = good("track", db.path, "--all").splitlines()
+        done = run("track", db.path, "--all")
+        self.assertEqual(done.returncode, 0)
+        said = done.stdout.splitlines()
         self.assertEqual(
             [s for s in said if s.startswith("tracked")],
             ['tracked it\'s "odd" näme', "tracked item", "tracked log"],
         )
-        skipped = {s.split()[1].rstrip(":"): s for s in said if s.startswith("skipped")}
+        skipped = {s.split()[2].rstrip(":"): s for s in done.stderr.splitlines()}
         self.assertIn("virtual table", skipped["note"])
         self.assertIn("virtual table", skipped["note_content"])
         self.assertIn("part_a has a WHERE clause; make it", skipped["part"])
@@ -330,11 +332,23 @@ class Cli(FleetTest):
         port = free.getsockname()[1]
         free.close()
         self.assertIn(
-            str(port), self.fails(1, "sync", b.path, f"tcp://127.0.0.1:{port}", "--timeout", "2")
+            f"mycelial serve DB --listen tcp://127.0.0.1:{port}",
+            self.fails(1, "sync", b.path, f"tcp://127.0.0.1:{port}", "--timeout", "0.2"),
         )
         self.assertIn(
             "no-such-host.invalid", self.fails(1, "sync", b.path, "tcp://no-such-host.invalid:1")
         )
+
+    def test_sync_waits_for_a_peer_that_is_about_to_listen(self):
+        a, b = self.tracked("a"), self.tracked("b")
+        free = socket.create_server(("127.0.0.1", 0))
+        a.port = free.getsockname()[1]
+        free.close()
+        peer = f"tcp://127.0.0.1:{a.port}"
+        early = subprocess.Popen([MYCELIAL, "sync", b.path, peer, "--timeout", "50"])
+        a.serve()
+        self.assertEqual(early.wait(60), 0)
+        self.assertEqual(a.digest(), b.digest())
 
 
 if __name__ == "__main__":

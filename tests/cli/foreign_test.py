@@ -5,7 +5,7 @@ import random
 import sqlite3
 import unittest
 
-from fleet import FleetTest, good
+from fleet import FleetTest, good, run
 
 SCHEMA = """
 CREATE TABLE depot(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL COLLATE NOCASE UNIQUE,
@@ -210,10 +210,11 @@ class Foreign(FleetTest):
         fill(db_a, rng, "a")
         before = {table: self.rows(a, table) for table in TABLES}
         for node in (a, b):
-            said = good("track", node.path, "--all")
+            done = run("track", node.path, "--all")
+            self.assertEqual(done.returncode, 0)
             for table in TABLES:
-                self.assertIn(f"tracked {table}\n", said + "\n")
-            self.assertIn("skipped parcel_search: ", said)
+                self.assertIn(f"tracked {table}\n", done.stdout)
+            self.assertIn("skipped parcel_search: ", done.stderr)
         a.serve()
         peer = f"tcp://127.0.0.1:{a.port}"
         good("sync", b.path, peer)

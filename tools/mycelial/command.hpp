@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ struct Arguments {
   std::vector<std::string> plain;
   std::vector<std::string> listen, peers;
   bool all = false, json = false, help = false, version = false;
-  std::uint32_t timeout_ms = 60'000;
+  std::optional<std::uint32_t> timeout_ms;
   std::string error;  ///< Not empty: a usage error.
 };
 

@@ -16,12 +16,17 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"track", "DB TABLE... | DB --all", "start capturing tables; their rows are the baseline",
+    {"track", "DB TABLE... | DB --all",
+     "start capturing tables; their rows are the baseline. --all takes those that can be\n"
+     "      tracked, names the others on stderr, and is content with one",
      track},
     {"untrack", "DB TABLE... | DB --all", "stop, and leave the database as it was found", untrack},
     {"serve", "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]...",
      "keep the file in sync with peers until SIGINT or SIGTERM", serve},
-    {"sync", "DB tcp://HOST:PORT [--timeout SECONDS]", "sync both ways once, then exit", sync},
+    {"sync", "DB tcp://HOST:PORT [--timeout SECONDS]",
+     "sync both ways once, then exit. Waits 5 seconds for a peer that does not listen yet\n"
+     "      and 60 seconds for the whole, or SECONDS for either",
+     sync},
     {"status", "DB [--json]", "site, tables, peers, what is behind", status},
     {"digest", "DB", "one line; equal if and only if tracked tables hold equal rows", digest},
     {"conflicts", "DB [--json]", "what is hidden, parked or was superseded concurrently",

@@ -30,7 +30,7 @@ int track(const Arguments& a) {
       if (t.tracked) {
         std::printf("tracked %s\n", t.name.c_str());
       } else {
-        std::printf("skipped %s: %s\n", t.name.c_str(), t.reason.c_str());
+        std::fprintf(stderr, "mycelial: skipped %s: %s\n", t.name.c_str(), t.reason.c_str());
       }
     }
     if (tables->empty())
