@@ -201,20 +201,6 @@ TEST_F(Busy, ABacklogAppliesWhenItsBeginningComes) {
   for (std::size_t i = 0; i < sets.size(); ++i) EXPECT_EQ(all->units[i].id, sets[i].id);
 }
 
-TEST_F(Busy, ASetIsWhatItsHeaderSaysNotWhatItsSenderClaims) {
-  for (int i = 0; i < 3; ++i) {
-    ASSERT_EQ(other.sql("INSERT INTO t(v) VALUES(1)"), SQLITE_OK);
-    ASSERT_TRUE(other.store().seal().ok());
-  }
-  const auto sets = sets_of(other);
-  ASSERT_TRUE(stage(other, site, sets[0], 900).ok());
-  ASSERT_TRUE(stage(other, site, sets[1], 1).ok());
-  ASSERT_TRUE(stage(other, site, sets[2], 7).ok());
-  const auto all = site.store().apply_staged();
-  ASSERT_TRUE(all.ok());
-  EXPECT_EQ(all->units.size(), 3u);
-}
-
 TEST_F(Busy, AUnitThatIsWholeIsNotWrittenOver) {
   ASSERT_EQ(other.sql("INSERT INTO t(v) VALUES(1)"), SQLITE_OK);
   ASSERT_TRUE(other.store().seal().ok());
