@@ -66,7 +66,11 @@ class Applier {
   bool begins_batch(const Target& t, const core::Row& piece);
   void insert_batch(Target& t);
   bool insert_fresh(Target& t, const core::Identity& identity, core::Row& piece);
-  void keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid, core::Row& piece);
+  std::size_t insert_into_rowid_table(Target& t, std::span<core::RowPiece> rows);
+  std::size_t insert_into_keyed_table(Target& t, std::span<core::RowPiece> rows);
+  const core::Row& book_of(const Target& t, const core::Row& piece);
+  void keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid,
+                  const core::Row& piece);
   void drop_unlisted();
   bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
@@ -104,7 +108,7 @@ class Applier {
   core::RowJoiner joiner_;
   BookRow before_;
   RowEntry entry_;
-  core::Row old_, merged_;
+  core::Row old_, merged_, booked_;
   std::vector<core::Discarded> discarded_;
   std::vector<core::Value> values_;     // by position, those that changed
   std::vector<std::uint32_t> changed_;  // positions

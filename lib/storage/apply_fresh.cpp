@@ -20,7 +20,7 @@ bool Applier::is_fresh(const core::Row& piece) const {
          });
 }
 
-/// Whether the book has this row, as far as the table's own key index does not tell.
+/// Whether the book has this row, as far as nothing else will tell.
 bool Applier::is_known(const Target& t, const core::Identity& identity) {
   if (!is_key_identity(identity)) {
     const auto local = s_.local_identity(identity);
@@ -62,7 +62,8 @@ bool Applier::joins_batch(const Target& t, const core::RowPiece& piece) {
       values_[info.key[0]].type != core::Value::Type::integer) {
     return false;
   }
-  if (!t.io->fits(piece.identity, values_) || is_known(t, piece.identity)) return false;
+  if (!t.io->fits(piece.identity, values_)) return false;
+  if (t.io->has_rowid() && is_known(t, piece.identity)) return false;  // else insertion tells
   if (const auto local = s_.local_identity(piece.identity)) {
     if (batch_.last && *local <= *batch_.last) return false;  // perhaps one of the batch
     batch_.last = local;
@@ -75,9 +76,9 @@ void Applier::insert_batch(Target& t) {
   constexpr std::size_t kWorthwhile = 4;
   for (auto left = batch_.rows(); !left.empty();) {
     std::size_t done = 0;
-    if (left.size() >= kWorthwhile) done = t.io->insert(batch_.positions, left, batch_.rowids);
-    for (std::size_t i = 0; i < done; ++i) {
-      keep_fresh(t, left[i].identity, batch_.rowids[i], left[i].row);
+    if (left.size() >= kWorthwhile) {
+      done =
+          t.io->has_rowid() ? insert_into_rowid_table(t, left) : insert_into_keyed_table(t, left);
     }
     if (done < left.size()) {
       join(t, left[done].identity, left[done].row);
@@ -88,8 +89,34 @@ void Applier::insert_batch(Target& t) {
   batch_.begin();
 }
 
+/// Gives how many, from the first on, are in the table and in the book now.
+std::size_t Applier::insert_into_rowid_table(Target& t, std::span<core::RowPiece> rows) {
+  const auto done = t.io->insert(batch_.positions, rows, batch_.rowids);
+  for (std::size_t i = 0; i < done; ++i) {
+    keep_fresh(t, rows[i].identity, batch_.rowids[i], rows[i].row);
+  }
+  return done;
+}
+
+/// The same for a table without rowids. The book goes first: it tells which rows are known.
+std::size_t Applier::insert_into_keyed_table(Target& t, std::span<core::RowPiece> rows) {
+  auto& records = s_.new_records();
+  RowState state;
+  for (const auto& row : rows) {
+    pack_row(book_of(t, row.row), t.io->columns(), state);
+    records.add(t.id, row.identity, state);
+  }
+  const auto booked = s_.put_new_records(records, t.id);
+  if (booked == 0) return 0;
+  const auto done = t.io->insert(batch_.positions, rows.first(booked), batch_.rowids);
+  for (auto i = done; i < booked; ++i) s_.erase_record(t.id, rows[i].identity);
+  s_.changes_.rows += done;
+  t.changed |= done > 0;
+  return done;
+}
+
 bool Applier::insert_fresh(Target& t, const core::Identity& identity, core::Row& piece) {
-  if (!t.io || !t.io->has_rowid() || is_known(t, identity)) return false;
+  if (!t.io || is_known(t, identity)) return false;
   gather_values(t, piece);
   std::int64_t rowid = 0;
   if (!t.io->fits(identity, values_)) return false;
@@ -98,22 +125,32 @@ bool Applier::insert_fresh(Target& t, const core::Identity& identity, core::Row&
   return true;
 }
 
-/// The book of a row just inserted. As a join would say it: whatever else we hold of the origins
-/// that the piece speaks of, the row is not of it.
-void Applier::keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid,
-                         core::Row& piece) {
+/// The book of a row that the table shows as the piece says. As a join would say it: whatever else
+/// we hold of the origins that the piece speaks of, the row is not of it.
+const core::Row& Applier::book_of(const Target& t, const core::Row& piece) {
+  booked_.births = piece.births;
+  booked_.dead = piece.dead;
+  booked_.writes = piece.writes;
   const auto covered = s_.meta_.covered();
   const auto origin = piece.births[0].origin;
-  const auto place = std::ranges::lower_bound(piece.dead, origin, {}, &core::Mark::origin);
-  const bool listed = place != piece.dead.end() && place->origin == origin;
-  if (!listed && covered[origin] > 0) piece.dead.insert(place, {origin, covered[origin]});
-  for (auto& dead : piece.dead) dead.seq = std::max(dead.seq, covered[dead.origin]);
-  if (piece.cells.size() == t.io->column_ids().size()) {
-    piece.cells.clear();  // all in the table: said in fewer words
-    s_.put_shown(*t.io, rowid, identity, piece);
-  } else {
-    keep_shown(t, identity, rowid, piece);
+  auto& dead = booked_.dead;
+  const auto place = std::ranges::lower_bound(dead, origin, {}, &core::Mark::origin);
+  const bool listed = place != dead.end() && place->origin == origin;
+  if (!listed && covered[origin] > 0) dead.insert(place, {origin, covered[origin]});
+  for (auto& d : dead) d.seq = std::max(d.seq, covered[d.origin]);
+  booked_.cells.clear();
+  if (piece.cells.size() == t.io->column_ids().size()) return booked_;  // said in fewer words
+  for (const auto& cell : piece.cells) {
+    const bool here = t.io->position_of(cell.column).has_value();
+    const auto value = here ? core::Value::in_table() : cell.value;
+    booked_.cells.push_back({cell.column, cell.write, value});
   }
+  return booked_;
+}
+
+void Applier::keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid,
+                         const core::Row& piece) {
+  s_.put_shown(*t.io, rowid, identity, book_of(t, piece));
   ++s_.changes_.rows;
   t.changed = true;
 }

@@ -14,17 +14,16 @@ namespace mycelial::storage {
 
 class BatchInsert {
  public:
-  /// `rowid`: what the table calls it. The connection must outlive this.
+  /// `rowid`: what the table calls it. The connection and the TableInfo must outlive this.
   BatchInsert(Connection& db, const TableInfo& table, std::string rowid);
   ~BatchInsert();
   BatchInsert(const BatchInsert&) = delete;
   BatchInsert& operator=(const BatchInsert&) = delete;
 
-  /// The n-th cell of every row goes to the column at positions[n]; rowids are `first_rowid` and
-  /// the numbers after it; an INTEGER PRIMARY KEY (then `first_rowid` is the first one) is among
-  /// the positions. Gives how many rows, from the first on, are in the table now. If not all,
-  /// `code` says why, as SQLite's extended result code: the next one cannot be inserted, or the
-  /// statement was undone.
+  /// The n-th cell of every row goes to the column at positions[n]; where a table has rowids that
+  /// are not its key, they are `first_rowid` and the numbers after it. `code` is SQLite's extended
+  /// result code. Gives how many rows had been inserted, from the first on, when it ended; some
+  /// errors undo them.
   std::size_t run(std::span<const std::uint32_t> positions, std::span<const core::RowPiece> rows,
                   std::int64_t first_rowid, int& code);
 
@@ -38,7 +37,7 @@ class BatchInsert {
   std::span<const core::RowPiece> rows_;
   std::size_t inserted_ = 0;  // of rows_
   std::int64_t first_rowid_ = 0;
-  Statement statement_, probe_;
+  Statement statement_;
   std::vector<std::uint32_t> positions_;  // of statement_
 };
 

@@ -4,13 +4,6 @@
 namespace mycelial::storage {
 namespace {
 
-void encode_record(const RowState& state, Bytes& out) {
-  out.clear();
-  put_varint(out, state.numbers.size());
-  for (const auto n : state.numbers) put_varint(out, n);
-  out += state.shape;
-}
-
 void decode_record(ByteView data, RowState& out) {
   ByteReader in(data);
   out.numbers.resize(std::min<std::uint64_t>(in.varint(), in.left()));
@@ -19,6 +12,13 @@ void decode_record(ByteView data, RowState& out) {
 }
 
 }  // namespace
+
+void encode_record(const RowState& state, Bytes& out) {
+  out.clear();
+  put_varint(out, state.numbers.size());
+  for (const auto n : state.numbers) put_varint(out, n);
+  out += state.shape;
+}
 
 std::optional<LocalIdentity> StoreImpl::local_identity(ByteView identity) {
   const auto hidden = hidden_identity(identity);
@@ -92,6 +92,19 @@ void StoreImpl::put_shown(const TableIo& io, std::int64_t rowid, ByteView identi
   } else {
     write_record(io.info().id, identity, RowStatus::shown, {});
   }
+}
+
+RecordBatch& StoreImpl::new_records() {
+  if (!new_records_) new_records_ = std::make_unique<RecordBatch>(db_);
+  new_records_->clear();
+  return *new_records_;
+}
+
+/// The same for many rows of a table without rowids, as far as they have no record yet.
+std::size_t StoreImpl::put_new_records(RecordBatch& batch, std::uint32_t table) {
+  const auto added = batch.insert();
+  if (added > 0) records_known_[table] = true;
+  return added;
 }
 
 void StoreImpl::put_record(std::uint32_t table, ByteView identity, RowStatus status,

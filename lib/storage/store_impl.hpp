@@ -24,6 +24,7 @@
 #include "storage/files.hpp"
 #include "storage/meta.hpp"
 #include "storage/newest_snapshot.hpp"
+#include "storage/record_batch.hpp"
 #include "storage/returning.hpp"
 #include "storage/segments.hpp"
 #include "storage/store.hpp"
@@ -152,6 +153,8 @@ class StoreImpl final : public Store {
   void put_shown(const TableIo& io, std::int64_t rowid, ByteView identity, const core::Row& row);
   void put_record(std::uint32_t table, ByteView identity, RowStatus status, const core::Row& row,
                   ByteView blocker = {});
+  RecordBatch& new_records();  ///< Empty, to be filled and given to put_new_records().
+  std::size_t put_new_records(RecordBatch& batch, std::uint32_t table);
   void write_record(std::uint32_t table, ByteView identity, RowStatus status, ByteView blocker);
   void erase_record(std::uint32_t table, ByteView identity);
   bool has_hidden(std::uint32_t table);
@@ -214,6 +217,7 @@ class StoreImpl final : public Store {
   UnitFiles files_;
   Staging staging_;
   std::unique_ptr<Segments> segments_;
+  std::unique_ptr<RecordBatch> new_records_;
   std::map<std::uint32_t, std::unique_ptr<TableIo>> tables_;
   std::map<Hash, core::Schema> schemas_;
   std::map<std::uint32_t, bool> hidden_known_, records_known_;  // caches of has_...

@@ -193,7 +193,8 @@ int TableIo::insert(std::span<const std::uint32_t> positions, std::span<const co
 
 bool TableIo::takes_batch(std::span<const std::uint32_t> positions) {
   triggers_.prepare();
-  if (!has_rowid() || positions.empty() || triggers_.may_fire(info_.name)) return false;
+  if (positions.empty() || triggers_.may_fire(info_.name)) return false;
+  if (!has_rowid()) return true;
   if (info_.kind == TableKind::integer_key) {
     return std::ranges::find(positions, info_.key[0]) != positions.end();
   }
@@ -214,7 +215,7 @@ std::size_t TableIo::insert(std::span<const std::uint32_t> positions,
     for (std::size_t i = 0; i < rows.size(); ++i) {
       rowids[i] = rows[i].row.cells[static_cast<std::size_t>(key)].value.integer;
     }
-  } else {
+  } else if (has_rowid()) {
     const auto last = std::max<std::int64_t>(max_rowid(), 0);
     if (last > kLast) return 0;  // SQLite looks for a free number, row by row
     std::iota(rowids.begin(), rowids.end(), last + 1);
@@ -222,7 +223,10 @@ std::size_t TableIo::insert(std::span<const std::uint32_t> positions,
   int code = SQLITE_OK;
   const auto inserted = batch_->run(positions, rows, rowids[0], code);
   judge(code);
-  return inserted;
+  // Some errors undo what had been inserted.
+  const bool undone = code != SQLITE_OK && inserted > 0 && !read({rowids[0], rows[0].identity});
+  release();
+  return undone ? 0 : inserted;
 }
 
 int TableIo::update(const RowRef& ref, std::span<const std::uint32_t> positions,
