@@ -2,7 +2,7 @@
 #include "core/row.hpp"
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <numeric>
 #include <tuple>
 
@@ -62,36 +62,36 @@ bool version_less(const Write& x, const Cell& cx, const Write& y, const Cell& cy
   return cx.value.type != Value::Type::in_table && cy.value.type == Value::Type::in_table;
 }
 
+/// The canonical order of the writes of a result.
+bool write_less(const Write& a, const Write& b) {
+  const auto key = [](const Write& w) {
+    return std::tie(w.stamp.time, w.stamp.origin, w.stamp.seq, w.carrier);
+  };
+  return key(a) != key(b) ? key(a) < key(b) : a.targets < b.targets;
+}
+
 /// Writes of a result: each once, in a canonical order.
 class WriteTable {
  public:
   explicit WriteTable(std::vector<Write>& writes) : writes_(writes) {}
 
   std::uint32_t add(const Write& w) {
-    for (std::size_t i = count_; i-- > 0;) {
-      if (writes_[i] == w) return static_cast<std::uint32_t>(i);
+    // Cells that are neighbours mostly are of one write of one side.
+    for (auto& [write, place] : last_) {
+      if (write == &w) return place;
     }
-    if (count_ < writes_.size()) {
-      writes_[count_] = w;
-    } else {
-      writes_.push_back(w);
-    }
-    return static_cast<std::uint32_t>(count_++);
+    const auto place = find_or_append(w);
+    std::swap(last_[0], last_[1]);
+    last_[0] = {&w, place};
+    return place;
   }
   void finish(std::vector<Cell>& cells) {
     writes_.resize(count_);
-    if (count_ < 2) return;
+    if (std::is_sorted(writes_.begin(), writes_.end(), write_less)) return;
     std::vector<std::uint32_t> order(count_), place(count_);
     std::iota(order.begin(), order.end(), 0u);
-    const auto less = [](const Write& a, const Write& b) {
-      const auto key = [](const Write& w) {
-        return std::tuple(w.stamp.time, w.stamp.origin, w.stamp.seq, w.carrier);
-      };
-      return key(a) != key(b) ? key(a) < key(b) : a.targets < b.targets;
-    };
-    const auto in_order = [&](auto a, auto b) { return less(writes_[a], writes_[b]); };
-    if (std::is_sorted(order.begin(), order.end(), in_order)) return;
-    std::sort(order.begin(), order.end(), in_order);
+    std::sort(order.begin(), order.end(),
+              [&](auto a, auto b) { return write_less(writes_[a], writes_[b]); });
     std::vector<Write> sorted;
     for (std::uint32_t i = 0; i < order.size(); ++i) {
       place[order[i]] = i;
@@ -102,8 +102,25 @@ class WriteTable {
   }
 
  private:
+  std::uint32_t find_or_append(const Write& w) {
+    for (std::size_t i = count_; i-- > 0;) {
+      if (writes_[i] == w) return static_cast<std::uint32_t>(i);
+    }
+    if (count_ < writes_.size()) {
+      writes_[count_] = w;
+    } else {
+      writes_.push_back(w);
+    }
+    return static_cast<std::uint32_t>(count_++);
+  }
+
+  struct Added {
+    const Write* write = nullptr;
+    std::uint32_t place = 0;
+  };
   std::vector<Write>& writes_;
   std::size_t count_ = 0;
+  std::array<Added, 2> last_;
 };
 
 bool lists(const Marks& marks, Origin origin) {
@@ -124,12 +141,8 @@ class Dead {
     }
   }
   /// The same for births that only a value names: its row, or its death, has been forgotten.
-  void targets(Marks& out) const {
-    for (const Row* row : {&x_, &y_}) {
-      for (const auto& w : row->writes) {
-        for (const auto& t : w.targets) add(t.origin, out);
-      }
-    }
+  void targets(const Write& w, Marks& out) const {
+    for (const auto& t : w.targets) add(t.origin, out);
   }
 
  private:
@@ -167,20 +180,26 @@ bool stamp_less(const Stamp& a, const Stamp& b, const Ranks& ranks) {
   return a.seq < b.seq;
 }
 
-/// What is left of versions_ goes to left_.
-void RowJoiner::join_column(const Ranks& ranks, std::vector<Discarded>* discarded) {
-  const auto drop = [&](const Version& v, bool died) {
-    if (!discarded) return;
-    discarded->push_back({v.cell->column, v.cell->value, v.write->carrier, v.write->stamp, died});
-  };
-  std::erase_if(versions_, [&](const Version& v) {
-    const bool dies = !lives(*v.write, dead_);
-    if (dies) drop(v, true);
-    return dies;
-  });
+void RowJoiner::drop(const Version& v, bool died, std::vector<Discarded>* discarded) {
+  if (!discarded) return;
+  discarded->push_back({v.cell->column, v.cell->value, v.write->carrier, v.write->stamp, died});
+}
+
+void RowJoiner::sort_versions(const Ranks& ranks) {
+  if (versions_.size() < 2) return;
   std::sort(versions_.begin(), versions_.end(), [&](const Version& a, const Version& b) {
     return version_less(*a.write, *a.cell, *b.write, *b.cell, ranks);
   });
+}
+
+/// What is left of versions_ goes to left_.
+void RowJoiner::join_column(const Ranks& ranks, std::vector<Discarded>* discarded) {
+  std::erase_if(versions_, [&](const Version& v) {
+    const bool dies = !lives(*v.write, dead_);
+    if (dies) drop(v, true, discarded);
+    return dies;
+  });
+  sort_versions(ranks);
   left_.clear();
   for (std::size_t i = 0; i < versions_.size(); ++i) {
     const Write& w = *versions_[i].write;
@@ -194,20 +213,44 @@ void RowJoiner::join_column(const Ranks& ranks, std::vector<Discarded>* discarde
       contained = other.stamp == w.stamp && outlives(other, w, dead_) && !outlives(w, other, dead_);
     }
     if (contained) {
-      drop(versions_[i], false);
+      drop(versions_[i], false, discarded);
     } else {
       left_.push_back(versions_[i]);
     }
   }
 }
 
+/// The same for versions that live, each as long as the others: only the greatest is left.
+void RowJoiner::join_alike(const Ranks& ranks, std::vector<Discarded>* discarded) {
+  sort_versions(ranks);
+  left_.assign(1, versions_.back());
+  versions_.pop_back();
+  for (const auto& v : versions_) drop(v, false, discarded);
+}
+
+/// Fills dead_. True if all versions of both rows live, and were written to the same births.
+bool RowJoiner::find_dead(const Row& x, const Row& y, Covered have_x, Covered have_y,
+                          Marks& listed) {
+  const Dead dead(x, y, have_x, have_y);
+  dead.listed(listed);
+  dead_ = listed;
+  const Write* first = nullptr;
+  bool alike = true;
+  for (const Row* row : {&x, &y}) {
+    for (const auto& w : row->writes) {
+      if (first && w.targets == first->targets) continue;
+      dead.targets(w, dead_);
+      alike &= first == nullptr;
+      first = &w;
+    }
+  }
+  return alike && first && lives(*first, dead_);
+}
+
 void RowJoiner::join(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
                      Row& out, std::vector<Discarded>* discarded) {
   join_marks(x.births, y.births, out.births);
-  const Dead dead(x, y, have_x, have_y);
-  dead.listed(out.dead);
-  dead_ = out.dead;
-  dead.targets(dead_);
+  const bool alike = find_dead(x, y, have_x, have_y, out.dead);
   join_marks(x.killers, y.killers, out.killers);
   WriteTable writes(out.writes);
   out.cells.clear();
@@ -221,7 +264,11 @@ void RowJoiner::join(const Row& x, const Row& y, Covered have_x, Covered have_y,
       versions_.push_back({&*a, &x.writes[a->write]});
     for (; b != y.cells.end() && b->column == column; ++b)
       versions_.push_back({&*b, &y.writes[b->write]});
-    join_column(ranks, discarded);
+    if (alike) {
+      join_alike(ranks, discarded);
+    } else {
+      join_column(ranks, discarded);
+    }
     for (const auto& v : left_) out.cells.push_back({column, writes.add(*v.write), v.cell->value});
   }
   writes.finish(out.cells);

@@ -52,7 +52,11 @@ class RowJoiner {
     const Cell* cell;
     const Write* write;
   };
+  static void drop(const Version& v, bool died, std::vector<Discarded>* discarded);
+  bool find_dead(const Row& x, const Row& y, Covered have_x, Covered have_y, Marks& listed);
+  void sort_versions(const Ranks& ranks);
   void join_column(const Ranks& ranks, std::vector<Discarded>* discarded);
+  void join_alike(const Ranks& ranks, std::vector<Discarded>* discarded);
 
   Marks dead_;  // births that are dead, of this join
   std::vector<Version> versions_, left_;
