@@ -71,6 +71,7 @@ class Applier {
   const core::Row& book_of(const Target& t, const core::Row& piece);
   void keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid,
                   const core::Row& piece);
+  bool overwrite(Target& t, const core::Identity& identity, const core::Row& piece);
   void drop_unlisted();
   bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,

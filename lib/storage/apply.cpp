@@ -171,6 +171,7 @@ void Applier::join(Target& t, const core::Identity& identity, core::Row& piece) 
   kept_.clear();
   if (is_fresh(piece) && insert_fresh(t, identity, piece)) return;
   s_.find_row(t.id, t.io, identity, before_);
+  if (overwrite(t, identity, piece)) return;
   s_.unpack(before_, t.io, old_);
   discarded_.clear();
   const auto ours = joins_own_ ? core::Covered() : s_.meta_.covered();

@@ -85,6 +85,11 @@ core::Row StoreImpl::unpack(const BookRow& row, TableIo* io) {
 void StoreImpl::put_shown(const TableIo& io, std::int64_t rowid, ByteView identity,
                           const core::Row& row) {
   pack_row(row, io.columns(), state_);
+  put_shown(io, rowid, identity);
+}
+
+/// The same of a row packed in state_.
+void StoreImpl::put_shown(const TableIo& io, std::int64_t rowid, ByteView identity) {
   if (io.has_rowid()) {
     const bool hard = io.info().kind == TableKind::rowid_key && is_key_identity(identity);
     segments_->put(io.info().id, rowid, state_, local_identity(identity),

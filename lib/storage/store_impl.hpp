@@ -151,6 +151,7 @@ class StoreImpl final : public Store {
   core::Row unpack(const BookRow& row, TableIo* io);
   void unpack(const BookRow& row, TableIo* io, core::Row& out);
   void put_shown(const TableIo& io, std::int64_t rowid, ByteView identity, const core::Row& row);
+  void put_shown(const TableIo& io, std::int64_t rowid, ByteView identity);
   void put_record(std::uint32_t table, ByteView identity, RowStatus status, const core::Row& row,
                   ByteView blocker = {});
   RecordBatch& new_records();  ///< Empty, to be filled and given to put_new_records().

@@ -13,6 +13,7 @@
 #include "storage/app_triggers.hpp"
 #include "storage/batch_insert.hpp"
 #include "storage/identity.hpp"
+#include "storage/overwriter.hpp"
 #include "storage/row_state.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/table_info.hpp"
@@ -36,6 +37,8 @@ class TableIo {
   const std::vector<std::uint32_t>& column_ids() const { return ids_; }
   /// The same, as bookkeeping needs them.
   const ColumnSet& columns() const { return columns_; }
+  /// For its rows.
+  Overwriter& overwriter() { return overwriter_; }
   std::optional<std::uint32_t> position_of(std::uint32_t column_id) const {
     if (column_id >= positions_.size() || positions_[column_id] == kNowhere) return std::nullopt;
     return positions_[column_id];
@@ -97,6 +100,7 @@ class TableIo {
   Hash hash_;
   std::vector<std::uint32_t> ids_;
   ColumnSet columns_;
+  Overwriter overwriter_{columns_};
   std::vector<std::uint32_t> unique_;     // stable ids of the columns under UNIQUE, sorted
   std::vector<std::uint32_t> positions_;  // by stable id; kNowhere where this table lacks it
   std::string rowid_name_;
