@@ -54,7 +54,7 @@ std::vector<PeerInfo> PeerBook::list(const Links& links,
     out.push_back(std::move(info));
   }
   for (const auto& [endpoint, dialed] : dialed_) {
-    if (up.count(endpoint) != 0) continue;
+    if (up.contains(endpoint)) continue;
     PeerInfo info;
     info.endpoint = endpoint;
     info.last_error = dialed.error;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "base/hash.hpp"
 #include "engine/peers.hpp"
@@ -119,7 +120,7 @@ Status write_serving(const std::string& database, const std::string& text) {
   const int why = errno;
   if (fd >= 0) ::close(fd);
   if (written) return {};
-  return Status(Errc::io, "cannot write " + path + ": " + std::strerror(why));
+  return Status(Errc::io, "cannot write " + path + ": " + std::generic_category().message(why));
 }
 
 namespace {

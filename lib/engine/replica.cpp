@@ -180,11 +180,11 @@ R Shell::patient(const std::function<R(Engine&)>& work) {
 
 Status Shell::sync(const std::string& endpoint, std::uint32_t timeout_ms,
                    const Progress& progress) {
-  return wait_for<Status>(
-      [endpoint, timeout_ms, progress](Engine& e, std::shared_ptr<std::promise<Status>> promise) {
-        e.sync(endpoint, timeout_ms, progress,
-               [promise](Status status) { promise->set_value(std::move(status)); });
-      });
+  return wait_for<Status>([endpoint, timeout_ms, progress](
+                              Engine& e, const std::shared_ptr<std::promise<Status>>& promise) {
+    e.sync(endpoint, timeout_ms, progress,
+           [promise](Status status) { promise->set_value(std::move(status)); });
+  });
 }
 
 void Shell::on_change(ChangeCallback callback) {

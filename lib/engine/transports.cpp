@@ -55,7 +55,7 @@ Result<Transport*> Transports::of(const std::string& endpoint) {
 
 std::unique_ptr<Transport> Transports::make_private(const std::string& endpoint) {
   const std::string scheme = scheme_of(endpoint);
-  return own_.count(scheme) != 0 ? nullptr : built_in(scheme);
+  return own_.contains(scheme) ? nullptr : built_in(scheme);
 }
 
 void Transports::stop() noexcept {

@@ -65,7 +65,8 @@ class CutBody {
       writer_.add_schema(schema);
       it = schemas_.emplace(table, std::pair(std::move(schema), std::move(places))).first;
     }
-    const auto& [schema, places] = it->second;
+    const auto& schema = it->second.first;
+    const auto& places = it->second.second;
     std::erase_if(row.cells, [&](const core::Cell& c) {
       return c.column >= places.size() || places[c.column] == kNowhere ||
              c.value.type == core::Value::Type::in_table;

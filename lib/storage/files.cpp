@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "storage/sqlite.hpp"
 
@@ -27,7 +28,8 @@ std::string read_file(const std::string& path) {
 }
 
 [[noreturn]] void io_error(const std::string& path, const char* doing) {
-  throw StorageError(Errc::io, fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
+  throw StorageError(Errc::io, fmt::format("cannot {} {}: {}", doing, path,
+                                           std::generic_category().message(errno)));
 }
 
 void write_all(int fd, ByteView bytes, off_t at, const std::string& path) {

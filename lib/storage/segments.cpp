@@ -473,10 +473,11 @@ Segments::IdentBlock& Segments::block_for(std::uint32_t table, const LocalIdenti
 bool Segments::find(std::uint32_t table, const LocalIdentity& id, RowEntry& out) {
   const auto& named = block_for(table, id).named;
   if (named.empty() || named.back().number < id.number) return false;
-  const auto range = std::ranges::equal_range(named, id.number, {}, &IdentBlock::Named::number);
-  if (range.size() == 1) return find(table, range.front().rowid, out) && out.hidden == id;
+  const auto first = std::ranges::lower_bound(named, id.number, {}, &IdentBlock::Named::number);
+  const auto last = std::ranges::upper_bound(named, id.number, {}, &IdentBlock::Named::number);
+  if (last - first == 1) return find(table, first->rowid, out) && out.hidden == id;
   // Copies of a file may give one number to several rows. (find() may drop the block.)
-  const std::vector<IdentBlock::Named> rows(range.begin(), range.end());
+  const std::vector<IdentBlock::Named> rows(first, last);
   return std::ranges::any_of(
       rows, [&](const auto& n) { return find(table, n.rowid, out) && out.hidden == id; });
 }

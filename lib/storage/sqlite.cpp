@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <new>
+#include <system_error>
 #include <utility>
 
 namespace mycelial::storage {
@@ -57,7 +58,8 @@ std::string describe(sqlite3* db, int extended, std::string_view doing) {
   const std::string known = in_words(extended);
   if (!known.empty()) return known;
   const int system = db && (extended & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
-  if (system != 0) return fmt::format("{}: {}", sqlite3_errmsg(db), std::strerror(system));
+  if (system != 0)
+    return fmt::format("{}: {}", sqlite3_errmsg(db), std::generic_category().message(system));
   return fmt::format("{} ({})", db ? sqlite3_errmsg(db) : sqlite3_errstr(extended), doing);
 }
 
@@ -192,7 +194,7 @@ std::string why_not_opened(const std::string& path, int rc) {
   if (found.type() == std::filesystem::file_type::not_found) return "there is no such file";
   if (error) return error.message();
   if (found.type() == std::filesystem::file_type::directory) return "it is a directory";
-  if (!std::ifstream(path)) return std::strerror(errno);
+  if (!std::ifstream(path)) return std::generic_category().message(errno);
   return sqlite3_errstr(rc);
 }
 

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "storage/files.hpp"
 
@@ -58,7 +58,8 @@ bool same(const core::UnitRef& a, const core::UnitRef& b) {
 }
 
 Status io_error(const std::string& path) {
-  return {Errc::io, fmt::format("cannot write {}: {}", path, std::strerror(errno))};
+  return {Errc::io,
+          fmt::format("cannot write {}: {}", path, std::generic_category().message(errno))};
 }
 
 /// Not kept open: strangers may begin more units than a process may have open files.

@@ -18,7 +18,7 @@ int catch_signals() {
   sigemptyset(&stop);
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGTERM);
-  sigprocmask(SIG_BLOCK, &stop, nullptr);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   return ::signalfd(-1, &stop, SFD_CLOEXEC);
 }
 
