@@ -34,11 +34,13 @@ class Applier {
     std::vector<std::string> names;
     bool changed = false;
   };
-  /// Fresh rows of one table and the same columns, to be inserted by one statement.
+  /// Fresh rows, or updates, of one table and the same columns, to be written by one statement.
   class Batch {
    public:
+    static constexpr std::size_t kWorthwhile = 4;
     void begin() {
       rows_.resize(kRows);
+      states.resize(kRows);
       size_ = 0;
     }
     core::RowPiece& next() { return rows_[size_]; }  ///< A piece to read into.
@@ -49,6 +51,8 @@ class Applier {
     std::vector<std::uint32_t> positions;  ///< Where cells go, in the order of the cells.
     std::optional<LocalIdentity> last;     ///< Of the last row, if its identity is hidden.
     std::vector<std::int64_t> rowids;
+    bool updates = false;
+    std::vector<RowState> states;  ///< Of updated rows, once they are.
 
    private:
     static constexpr std::size_t kRows = 257;
@@ -65,13 +69,18 @@ class Applier {
   bool joins_batch(const Target& t, const core::RowPiece& piece);
   bool begins_batch(const Target& t, const core::Row& piece);
   void insert_batch(Target& t);
+  bool has_columns_of_batch(const core::Row& piece);
   bool insert_fresh(Target& t, const core::Identity& identity, core::Row& piece);
   std::size_t insert_into_rowid_table(Target& t, std::span<core::RowPiece> rows);
   std::size_t insert_into_keyed_table(Target& t, std::span<core::RowPiece> rows);
   const core::Row& book_of(const Target& t, const core::Row& piece);
   void keep_fresh(Target& t, const core::Identity& identity, std::int64_t rowid,
                   const core::Row& piece);
+  bool is_overwrite(const Target& t, const core::Row& piece, RowState& state);
   bool overwrite(Target& t, const core::Identity& identity, const core::Row& piece);
+  bool joins_updates(const Target& t, const core::RowPiece& piece);
+  void write_batch(Target& t);
+  void update_batch(Target& t);
   void drop_unlisted();
   bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,

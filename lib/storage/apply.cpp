@@ -122,13 +122,13 @@ void Applier::apply_block(codec::BlockReader& block) {
     if (header_.full) listed_.insert({t.id, piece.identity});
     if (joins_batch(t, piece)) {
       batch_.keep();
-      if (batch_.is_full()) insert_batch(t);
+      if (batch_.is_full()) write_batch(t);
       continue;
     }
-    insert_batch(t);
+    write_batch(t);
     join(t, piece.identity, piece.row);
   }
-  insert_batch(t);
+  write_batch(t);
   if (const auto& bad = block.status(); !bad.ok()) {
     throw StorageError(bad.code(), std::string(bad.message()));
   }

@@ -34,6 +34,7 @@ bool Applier::is_known(const Target& t, const core::Identity& identity) {
 bool Applier::begins_batch(const Target& t, const core::Row& piece) {
   batch_.positions.clear();
   batch_.last.reset();
+  batch_.updates = false;
   for (const auto& cell : piece.cells) {
     const auto position = t.io->position_of(cell.column);
     const bool again = &cell != piece.cells.data() && (&cell - 1)->column == cell.column;
@@ -43,14 +44,18 @@ bool Applier::begins_batch(const Target& t, const core::Row& piece) {
   return t.io->takes_batch(batch_.positions);
 }
 
-/// Whether the piece can be inserted together with those in the batch.
+bool Applier::has_columns_of_batch(const core::Row& piece) {
+  return std::ranges::equal(batch_.rows()[0].row.cells, piece.cells, {}, &core::Cell::column,
+                            &core::Cell::column);
+}
+
+/// Whether the piece can be written together with those in the batch.
 bool Applier::joins_batch(const Target& t, const core::RowPiece& piece) {
-  if (!t.io || !is_fresh(piece.row)) return false;
-  const auto rows = batch_.rows();
-  if (rows.empty()) {
+  if (!t.io) return false;
+  if (!is_fresh(piece.row)) return joins_updates(t, piece);
+  if (batch_.rows().empty()) {
     if (!begins_batch(t, piece.row)) return false;
-  } else if (!std::ranges::equal(rows[0].row.cells, piece.row.cells, {}, &core::Cell::column,
-                                 &core::Cell::column)) {
+  } else if (batch_.updates || !has_columns_of_batch(piece.row)) {
     return false;
   }
   values_.resize(t.io->column_ids().size());
@@ -71,12 +76,20 @@ bool Applier::joins_batch(const Target& t, const core::RowPiece& piece) {
   return true;
 }
 
-/// Inserts what has been gathered. A row that cannot be is joined like any other.
+/// Writes what has been gathered. A row that cannot be is joined like any other.
+void Applier::write_batch(Target& t) {
+  if (batch_.updates) {
+    update_batch(t);
+  } else {
+    insert_batch(t);
+  }
+  batch_.begin();
+}
+
 void Applier::insert_batch(Target& t) {
-  constexpr std::size_t kWorthwhile = 4;
   for (auto left = batch_.rows(); !left.empty();) {
     std::size_t done = 0;
-    if (left.size() >= kWorthwhile) {
+    if (left.size() >= Batch::kWorthwhile) {
       done =
           t.io->has_rowid() ? insert_into_rowid_table(t, left) : insert_into_keyed_table(t, left);
     }
@@ -86,7 +99,6 @@ void Applier::insert_batch(Target& t) {
     }
     left = left.subspan(done);
   }
-  batch_.begin();
 }
 
 /// Gives how many, from the first on, are in the table and in the book now.

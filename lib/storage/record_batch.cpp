@@ -41,7 +41,7 @@ std::size_t RecordBatch::insert() {
     rows_[i].row.cells[2].value = core::Value::blob(data_[i]);
   }
   int code = SQLITE_OK;
-  const auto inserted = batch_.run(kPositions, std::span(rows_).first(size_), 0, code);
+  const auto inserted = batch_.insert(kPositions, std::span(rows_).first(size_), {}, code);
   if (code != SQLITE_OK && (code & 0xff) != SQLITE_CONSTRAINT) {
     throw SqliteError(code, sqlite3_errmsg(db_.handle()));
   }

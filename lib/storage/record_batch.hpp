@@ -2,7 +2,7 @@
 // Bookkeeping of many new rows of a WITHOUT ROWID table, written to mycelial_row by one statement.
 #pragma once
 
-#include "storage/batch_insert.hpp"
+#include "storage/batch_write.hpp"
 #include "storage/row_state.hpp"
 
 namespace mycelial::storage {
@@ -20,7 +20,7 @@ class RecordBatch {
  private:
   Connection& db_;
   TableInfo info_;
-  BatchInsert batch_;
+  BatchWrite batch_;
   std::vector<core::RowPiece> rows_;
   std::vector<Bytes> data_;
   std::size_t size_ = 0;

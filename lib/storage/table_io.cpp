@@ -198,16 +198,31 @@ bool TableIo::takes_batch(std::span<const std::uint32_t> positions) {
   if (info_.kind == TableKind::integer_key) {
     return std::ranges::find(positions, info_.key[0]) != positions.end();
   }
-  // Columns can have taken every name of the rowid.
+  return can_name_rowid();
+}
+
+/// Columns can have taken every name of it.
+bool TableIo::can_name_rowid() const {
   return std::ranges::none_of(info_.columns, [&](const auto& c) {
     return sqlite3_stricmp(c.name.c_str(), rowid_name_.c_str()) == 0;
   });
 }
 
+bool TableIo::takes_batch_of_updates() {
+  triggers_.prepare();
+  return has_rowid() && can_name_rowid() && !triggers_.may_fire(info_.name);
+}
+
+bool TableIo::update(std::span<const std::uint32_t> positions, std::span<const core::RowPiece> rows,
+                     std::span<const std::int64_t> rowids) {
+  if (!batch_) batch_ = std::make_unique<BatchWrite>(db_, info_, rowid_name_);
+  return judge(batch_->update(positions, rows, rowids)) == SQLITE_OK;
+}
+
 std::size_t TableIo::insert(std::span<const std::uint32_t> positions,
                             std::span<const core::RowPiece> rows,
                             std::vector<std::int64_t>& rowids) {
-  if (!batch_) batch_ = std::make_unique<BatchInsert>(db_, info_, rowid_name_);
+  if (!batch_) batch_ = std::make_unique<BatchWrite>(db_, info_, rowid_name_);
   constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() - (1 << 20);
   rowids.resize(rows.size());
   if (info_.kind == TableKind::integer_key) {
@@ -221,7 +236,7 @@ std::size_t TableIo::insert(std::span<const std::uint32_t> positions,
     std::iota(rowids.begin(), rowids.end(), last + 1);
   }
   int code = SQLITE_OK;
-  const auto inserted = batch_->run(positions, rows, rowids[0], code);
+  const auto inserted = batch_->insert(positions, rows, rowids, code);
   judge(code);
   // Some errors undo what had been inserted.
   const bool undone = code != SQLITE_OK && inserted > 0 && !read({rowids[0], rows[0].identity});

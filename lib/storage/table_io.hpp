@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "storage/app_triggers.hpp"
-#include "storage/batch_insert.hpp"
+#include "storage/batch_write.hpp"
 #include "storage/identity.hpp"
 #include "storage/overwriter.hpp"
 #include "storage/row_state.hpp"
@@ -69,6 +69,12 @@ class TableIo {
                      std::vector<std::int64_t>& rowids);
   int update(const RowRef& ref, std::span<const std::uint32_t> positions,
              std::span<const core::Value> values);
+  /// Whether rows can be updated many at once.
+  bool takes_batch_of_updates();
+  /// Gives the rows at `rowids`, no two alike, these values. False: some row cannot be; those that
+  /// can may have been.
+  bool update(std::span<const std::uint32_t> positions, std::span<const core::RowPiece> rows,
+              std::span<const std::int64_t> rowids);
   void remove(const RowRef& ref);
   /// The shown row that holds the same values in unique index i (i == the number of indexes: the
   /// key), as rowid, or as identity in a WITHOUT ROWID table.
@@ -88,6 +94,7 @@ class TableIo {
  private:
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   std::string where() const;
+  bool can_name_rowid() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
   int judge(int rc);
   template <class Bind>
@@ -117,7 +124,7 @@ class TableIo {
     Statement* last_ = nullptr;
   };
   ByColumns updates_, inserts_;
-  std::unique_ptr<BatchInsert> batch_;
+  std::unique_ptr<BatchWrite> batch_;
   std::map<std::size_t, Statement> holders_;
   std::vector<core::Value> row_;
   Bytes key_;  // of the row at hand; memory used again

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many rows of one set, of which some cannot simply be inserted: the others are, all the same.
+// Many rows of one set, of which some cannot simply be inserted or updated: the others are, all the
+// same.
 #include <gtest/gtest.h>
 
 #include "tests/storage/site.hpp"
@@ -84,6 +85,67 @@ TEST_F(Batch, HidesOnlyTheRowsThatACheckRefuses) {
   sql(*a, std::string(kThousand) + "INSERT INTO t SELECT i, i % 500 FROM n");
   meet();
   EXPECT_EQ(b->rows("SELECT count(*), sum(w - v) FROM t"), "998|998");
+}
+
+TEST_F(Batch, HidesOnlyTheUpdatedRowsThatACheckRefuses) {
+  open("CREATE TABLE t(k INTEGER PRIMARY KEY, v, w)",
+       "CREATE TABLE t(k INTEGER PRIMARY KEY, v CHECK(v <> 1000), w)");
+  sql(*a, std::string(kThousand) + "INSERT INTO t SELECT i, 0, 0 FROM n");
+  meet();
+  sql(*a, "UPDATE t SET v = k % 500 * 2, w = k WHERE k <> 77");
+  sql(*a, "UPDATE t SET v = 1000 WHERE k IN (250, 251, 900)");
+  meet();
+  EXPECT_EQ(b->rows("SELECT count(*), sum(w = k), sum(v = k % 500 * 2) FROM t"), "997|996|996");
+  EXPECT_EQ(b->store().conflicts()->size(), 3u);
+  sql(*a, "UPDATE t SET v = 1 WHERE v = 1000");
+  meet();
+  expect_equal("t");
+}
+
+TEST_F(Batch, UpdatesRowsThatOthersUpdatedAlike) {
+  const std::string schema = "CREATE TABLE t(k TEXT PRIMARY KEY, v, w)";
+  open(schema, schema);
+  sql(*a, std::string(kThousand) + "INSERT INTO t SELECT 'k' || i, 0, 0 FROM n");
+  meet();
+  sql(*b, "UPDATE t SET v = 'early' WHERE k IN ('k3', 'k700')");
+  ASSERT_TRUE(b->store().seal().ok());
+  world.clock.now += 1000;
+  sql(*a, "UPDATE t SET v = 'late', w = 1");
+  ASSERT_TRUE(a->store().seal().ok());
+  world.clock.now += 1000;
+  sql(*b, "UPDATE t SET v = 'latest' WHERE k = 'k9'; DELETE FROM t WHERE k = 'k10'");
+  meet();
+  expect_equal("t");
+  EXPECT_EQ(b->rows("SELECT count(*), sum(v = 'late'), sum(v = 'latest'), sum(w) FROM t"),
+            "999|998|1|999");
+  EXPECT_GE(b->store().conflicts()->size(), 3u);  // of k3, k700 and k9
+}
+
+TEST_F(Batch, UpdatesColumnsOfAnyName) {
+  const std::string schema =
+      "CREATE TABLE piece(c1, number, target, \"c0\", rowid, \"a \"\"b\" REAL)";
+  open(schema, schema);
+  sql(*a, std::string(kThousand) + "INSERT INTO piece SELECT i, i, i, i, i, i FROM n");
+  meet();
+  sql(*a,
+      "UPDATE piece SET c1 = -c1, number = 'n' || number, c0 = x'00ff', rowid = NULL, "
+      "\"a \"\"b\" = 0.5");
+  meet();
+  expect_equal("piece");
+  EXPECT_EQ(b->rows("SELECT sum(c1), sum(number = 'n' || target), sum(c0 = x'00ff'), "
+                    "count(rowid), sum(\"a \"\"b\") FROM piece"),
+            "-500500|1000|1000|0|500.0");
+}
+
+TEST_F(Batch, UpdatesLargeValuesAmongSmallOnes) {
+  const std::string schema = "CREATE TABLE t(v)";
+  open(schema, schema);
+  sql(*a, std::string(kThousand) + "INSERT INTO t SELECT i FROM n");
+  meet();
+  sql(*a, "UPDATE t SET v = CASE WHEN v % 300 = 0 THEN zeroblob(100000 + v) ELSE 'x' || v END");
+  meet();
+  expect_equal("t");
+  EXPECT_EQ(b->rows("SELECT count(*), sum(length(v) > 100000) FROM t"), "1000|3");
 }
 
 TEST_F(Batch, LeavesRowidsToSqliteWhereTheLastIsTaken) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/batch_insert.hpp"
+#include "storage/batch_write.hpp"
 
 #include <fmt/format.h>
 
@@ -8,17 +8,17 @@
 namespace mycelial::storage {
 
 /// The virtual table, as SQLite calls it. Columns are the cells in order, then the rowid.
-struct BatchInsert::Source {
+struct BatchWrite::Source {
   struct Table : sqlite3_vtab {
-    BatchInsert* owner;
+    BatchWrite* owner;
   };
   struct Cursor : sqlite3_vtab_cursor {
-    BatchInsert* owner;
+    BatchWrite* owner;
   };
 
   static int connect(sqlite3* db, void* owner, int, const char* const*, sqlite3_vtab** out,
                      char**) noexcept {
-    auto* self = static_cast<BatchInsert*>(owner);
+    auto* self = static_cast<BatchWrite*>(owner);
     const int rc = sqlite3_declare_vtab(db, self->declaration_.c_str());
     if (rc == SQLITE_OK) *out = new (std::nothrow) Table{{}, self};
     return rc != SQLITE_OK || *out ? rc : SQLITE_NOMEM;
@@ -27,7 +27,11 @@ struct BatchInsert::Source {
     delete static_cast<Table*>(table);
     return SQLITE_OK;
   }
-  static int best_index(sqlite3_vtab*, sqlite3_index_info*) noexcept { return SQLITE_OK; }
+  static int best_index(sqlite3_vtab*, sqlite3_index_info* plan) noexcept {
+    plan->estimatedRows = 1;  // it is the table's rows that are looked up, not these
+    plan->estimatedCost = 1;
+    return SQLITE_OK;
+  }
   static int open(sqlite3_vtab* table, sqlite3_vtab_cursor** out) noexcept {
     *out = new (std::nothrow) Cursor{{}, static_cast<Table*>(table)->owner};
     return *out ? SQLITE_OK : SQLITE_NOMEM;
@@ -36,32 +40,32 @@ struct BatchInsert::Source {
     delete static_cast<Cursor*>(cursor);
     return SQLITE_OK;
   }
-  static BatchInsert& of(sqlite3_vtab_cursor* cursor) {
+  static BatchWrite& of(sqlite3_vtab_cursor* cursor) {
     return *static_cast<Cursor*>(cursor)->owner;
   }
   static int filter(sqlite3_vtab_cursor* cursor, int, const char*, int, sqlite3_value**) noexcept {
-    of(cursor).inserted_ = 0;
+    of(cursor).at_ = 0;
     return SQLITE_OK;
   }
   static int next(sqlite3_vtab_cursor* cursor) noexcept {
-    ++of(cursor).inserted_;
+    ++of(cursor).at_;
     return SQLITE_OK;
   }
   static int eof(sqlite3_vtab_cursor* cursor) noexcept {
-    return of(cursor).inserted_ >= of(cursor).rows_.size() ? 1 : 0;
+    return of(cursor).at_ >= of(cursor).rows_.size() ? 1 : 0;
   }
   static int column(sqlite3_vtab_cursor* cursor, sqlite3_context* out, int n) noexcept {
     const auto& owner = of(cursor);
-    const auto& cells = owner.rows_[owner.inserted_].row.cells;
+    const auto& cells = owner.rows_[owner.at_].row.cells;
     if (static_cast<std::size_t>(n) < cells.size()) {
       give(out, cells[static_cast<std::size_t>(n)].value);
     } else {
-      sqlite3_result_int64(out, owner.first_rowid_ + static_cast<std::int64_t>(owner.inserted_));
+      sqlite3_result_int64(out, owner.rowids_[owner.at_]);
     }
     return SQLITE_OK;
   }
   static int rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* out) noexcept {
-    *out = static_cast<sqlite3_int64>(of(cursor).inserted_);
+    *out = static_cast<sqlite3_int64>(of(cursor).at_);
     return SQLITE_OK;
   }
   static void give(sqlite3_context* out, const core::Value& v) noexcept {
@@ -82,7 +86,7 @@ struct BatchInsert::Source {
   }
 };
 
-BatchInsert::BatchInsert(Connection& db, const TableInfo& table, std::string rowid)
+BatchWrite::BatchWrite(Connection& db, const TableInfo& table, std::string rowid)
     : db_(db),
       table_(table),
       rowid_(std::move(rowid)),
@@ -108,13 +112,15 @@ BatchInsert::BatchInsert(Connection& db, const TableInfo& table, std::string row
   if (rc != SQLITE_OK) throw SqliteError(rc);
 }
 
-BatchInsert::~BatchInsert() {
-  statement_ = {};
+BatchWrite::~BatchWrite() {
+  insert_ = {};
+  update_ = {};
   sqlite3_create_module_v2(db_.handle(), module_.c_str(), nullptr, nullptr, nullptr);
 }
 
-void BatchInsert::prepare(std::span<const std::uint32_t> positions) {
-  if (statement_ && std::ranges::equal(positions, positions_)) return;
+void BatchWrite::prepare_insert(std::span<const std::uint32_t> positions) {
+  if (insert_.statement && std::ranges::equal(positions, insert_.positions)) return;
+  insert_ = {};
   std::string names, cells;
   for (std::size_t i = 0; i < positions.size(); ++i) {
     names += quote_name(table_.columns[positions[i]].name) + ", ";
@@ -130,22 +136,49 @@ void BatchInsert::prepare(std::span<const std::uint32_t> positions) {
   }
   // OR FAIL keeps the rows before one that fails, and does without a journal of the statement,
   // which would copy every page of an index that rows of random keys touch.
-  statement_ = {};
-  statement_ = Statement(db_, fmt::format("INSERT OR FAIL INTO {}({}) SELECT {} FROM {}",
-                                          quote_name(table_.name), names, cells, module_));
-  positions_.assign(positions.begin(), positions.end());
+  insert_.statement = Statement(db_, fmt::format("INSERT OR FAIL INTO {}({}) SELECT {} FROM {}",
+                                                 quote_name(table_.name), names, cells, module_));
+  insert_.positions.assign(positions.begin(), positions.end());
 }
 
-std::size_t BatchInsert::run(std::span<const std::uint32_t> positions,
-                             std::span<const core::RowPiece> rows, std::int64_t first_rowid,
-                             int& code) {
-  prepare(positions);
+void BatchWrite::prepare_update(std::span<const std::uint32_t> positions) {
+  if (update_.statement && std::ranges::equal(positions, update_.positions)) return;
+  update_ = {};
+  std::string set;
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    set += fmt::format("{}{} = piece.c{}", set.empty() ? "" : ", ",
+                       quote_name(table_.columns[positions[i]].name), i);
+  }
+  update_.statement = Statement(
+      db_, fmt::format("UPDATE OR FAIL {} AS target SET {} FROM {} AS piece WHERE target.{} = "
+                       "piece.number",
+                       quote_name(table_.name), set, module_, rowid_));
+  update_.positions.assign(positions.begin(), positions.end());
+}
+
+int BatchWrite::run(Prepared& prepared, std::span<const core::RowPiece> rows,
+                    std::span<const std::int64_t> rowids) {
   rows_ = rows;
-  inserted_ = 0;
-  first_rowid_ = first_rowid;
-  code = statement_.try_run();
+  rowids_ = rowids;
+  at_ = 0;
+  const int code = prepared.statement.try_run();
   rows_ = {};
-  return inserted_;
+  rowids_ = {};
+  return code;
+}
+
+std::size_t BatchWrite::insert(std::span<const std::uint32_t> positions,
+                               std::span<const core::RowPiece> rows,
+                               std::span<const std::int64_t> rowids, int& code) {
+  prepare_insert(positions);
+  code = run(insert_, rows, rowids);
+  return at_;
+}
+
+int BatchWrite::update(std::span<const std::uint32_t> positions,
+                       std::span<const core::RowPiece> rows, std::span<const std::int64_t> rowids) {
+  prepare_update(positions);
+  return run(update_, rows, rowids);
 }
 
 }  // namespace mycelial::storage
