@@ -8,10 +8,14 @@
 namespace mycelial::codec {
 
 namespace item_field {
-constexpr std::uint32_t schema = 1, block = 2;
+constexpr std::uint32_t schema = 1, block = 2, overruled = 3;
 }
 namespace schema_field {
 constexpr std::uint32_t table = 1, columns = 2, key = 3, formerly = 4;
+}
+namespace overruled_field {
+constexpr std::uint32_t table = 1, identity = 2, column = 3, kind = 4, value = 5, winner = 6,
+                        rule = 7, at = 8;
 }
 namespace block_field {
 constexpr std::uint32_t schema = 1, rows = 2, origins = 3, identity_shared = 4, identity_rest = 5,

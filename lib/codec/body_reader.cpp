@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
 #include <limits>
 #include <unordered_map>
 
@@ -57,6 +58,27 @@ Result<core::Schema> read_schema(ByteView in) {
   return out;
 }
 
+Result<core::Overruled> read_overruled(ByteView in) {
+  namespace f = overruled_field;
+  core::Overruled out;
+  std::string* const texts[] = {&out.table, &out.identity, &out.column, &out.kind,
+                                &out.value, &out.winner,   &out.rule};
+  constexpr std::size_t kMax[] = {kNameBytesMax, kIdentityBytesMax, kNameBytesMax, kNameBytesMax,
+                                  kItemBytesMax, kItemBytesMax,     kNameBytesMax};
+  FieldReader reader(in);
+  Field field;
+  while (reader.next(field)) {
+    if (field.number == f::at && field.type == WireType::varint) out.at_ms = field.value;
+    if (field.type != WireType::bytes || field.number < 1 || field.number > std::size(texts))
+      continue;
+    if (field.bytes.size() > kMax[field.number - 1]) return corrupt("a listed value is too long");
+    *texts[field.number - 1] = field.bytes;
+  }
+  if (!reader.ok()) return corrupt("a listed value is malformed");
+  if (out.table.empty() || out.identity.empty()) return corrupt("a listed value is of no row");
+  return out;
+}
+
 }  // namespace
 
 struct BodyReader::State {
@@ -87,19 +109,24 @@ Result<std::optional<BodyReader::Item>> BodyReader::next() {
     Field item;
     while (fields.next(field)) {
       if (field.type != WireType::bytes) continue;
-      if (field.number == item_field::schema || field.number == item_field::block) item = field;
+      if (field.number >= item_field::schema && field.number <= item_field::overruled) item = field;
     }
     if (!fields.ok()) return corrupt("an item of a body is malformed");
     if (item.number == item_field::schema) {
       auto schema = read_schema(item.bytes);
       if (!schema) return schema.status();
       state_->embedded[schema->hash()] = schema->columns.size();
-      return std::optional(Item{std::move(*schema), {}});
+      return std::optional(Item{std::move(*schema), {}, {}});
     }
     if (item.number == item_field::block) {
       auto block = open_block(item.bytes, [&](const Hash& h) { return state_->columns_of(h); });
       if (!block) return block.status();
-      return std::optional(Item{{}, std::move(*block)});
+      return std::optional(Item{{}, std::move(*block), {}});
+    }
+    if (item.number == item_field::overruled) {
+      auto overruled = read_overruled(item.bytes);
+      if (!overruled) return overruled.status();
+      return std::optional(Item{{}, {}, std::move(*overruled)});
     }
     return corrupt("an item of a body is of an unknown kind");
   }

@@ -85,6 +85,20 @@ void BodyWriter::add_schema(const core::Schema& schema) {
   state_->put_item(item_field::schema, content);
 }
 
+void BodyWriter::add_overruled(const core::Overruled& o) {
+  namespace f = overruled_field;
+  Bytes content;
+  put_bytes_field(content, f::table, o.table);
+  put_bytes_field(content, f::identity, o.identity);
+  put_bytes_field(content, f::column, o.column);
+  put_bytes_field(content, f::kind, o.kind);
+  put_bytes_field(content, f::value, o.value);
+  put_bytes_field(content, f::winner, o.winner);
+  put_bytes_field(content, f::rule, o.rule);
+  put_varint_field(content, f::at, o.at_ms);
+  state_->put_item(item_field::overruled, content);
+}
+
 void BodyWriter::add_row(const core::Schema& schema, const Hash& schema_hash,
                          const core::RowPiece& row, const OriginNames& origin_of) {
   (void)schema;

@@ -41,6 +41,8 @@ class BodyWriter {
 
   /// Embeds a schema record. Must come before the first row that uses it, unless receivers know it.
   void add_schema(const core::Schema& schema);
+  /// Of a cut only.
+  void add_overruled(const core::Overruled& overruled);
   /// `origin_of` gives the stream of an Origin of the caller's numbering (never called for 0, the
   /// baseline). The row's values are copied.
   using OriginNames = std::function<const core::Stream&(core::Origin)>;
@@ -86,9 +88,10 @@ class BodyReader {
   BodyReader(const BodyReader&) = delete;
   BodyReader& operator=(const BodyReader&) = delete;
 
-  struct Item {  ///< Exactly one of the two.
+  struct Item {  ///< Exactly one of these.
     std::optional<core::Schema> schema;
     std::optional<BlockReader> block;
+    std::optional<core::Overruled> overruled;
   };
   /// The next item; nothing at the end.
   Result<std::optional<Item>> next();

@@ -156,6 +156,19 @@ struct RowPiece {
   friend bool operator==(const RowPiece&, const RowPiece&) = default;
 };
 
+/// A value that somebody wrote and nobody sees: listed where the two writes met, carried by cuts.
+struct Overruled {
+  std::string table;  ///< As peers know it.
+  Identity identity;
+  std::string column;  ///< Empty: not known here by a name.
+  std::string kind;    ///< "superseded" or "deleted".
+  std::string value;   ///< SQL literal.
+  std::string winner;  ///< The same; empty if there is none.
+  std::string rule;
+  std::uint64_t at_ms = 0;  ///< When it was listed, milliseconds since 1970.
+  friend bool operator==(const Overruled&, const Overruled&) = default;
+};
+
 enum class UnitKind : std::uint8_t { set = 1, fold = 2, cut = 3 };
 
 /// The clear part of a unit: what relays read.

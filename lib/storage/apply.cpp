@@ -68,6 +68,7 @@ void Applier::run(ByteView body) {
     if (!*item) break;
     if ((*item)->schema) learn(*(*item)->schema);
     if ((*item)->block) apply_block(*(*item)->block);
+    if ((*item)->overruled) s_.note_conflict(*(*item)->overruled);
   }
   if (header_.full) drop_unlisted();
   for (const auto& [hash, t] : targets_) {
@@ -435,21 +436,6 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
                      d.died ? "" : winner,
                      d.died ? "a delete kills what it had not seen" : "last writer wins");
   }
-}
-
-void StoreImpl::note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
-                              const char* kind, const std::string& value, const std::string& winner,
-                              const char* rule) {
-  Statement& s = db_.cached(
-      "INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-  s.bind(1, table).bind_blob(2, identity).bind_text(3, column).bind_text(4, kind);
-  s.bind_text(5, value).bind_text(6, winner).bind_text(7, rule).bind(8, now_ms());
-  s.run();
-  db_.cached(
-         "DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - "
-         "10000")
-      .run();
 }
 
 const core::Schema* StoreImpl::schema_of(const Hash& hash) {

@@ -77,6 +77,8 @@ class CutBody {
     if (writer_.finished_bytes() > kWriteBytes) file_.append(writer_.take());
   }
 
+  void add(const core::Overruled& overruled) { writer_.add_overruled(overruled); }
+
   void finish() { file_.append(writer_.finish()); }
 
  private:
@@ -152,6 +154,7 @@ void StoreImpl::cut_body(const core::Header& header, ScratchFile& file) {
     body.add(id, identity, std::move(row));
     if (io) io->release();
   }
+  for (const auto& overruled : overruled_values()) body.add(overruled);
   body.finish();
 }
 

@@ -40,6 +40,7 @@ CREATE INDEX mycelial_claim_of ON mycelial_claim(tbl, ident);
 CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER, ident BLOB,
                                col TEXT, kind TEXT, value TEXT, winner TEXT, rule TEXT,
                                at INTEGER);
+CREATE INDEX mycelial_conflict_of ON mycelial_conflict(tbl, ident);
 )sql";
 
 }  // namespace

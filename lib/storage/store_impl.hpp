@@ -5,6 +5,7 @@
 //   apply.cpp  unit -> rows                       settle.cpp  UNIQUE: who is shown
 //   tail.cpp   sets kept for peers                cut.cpp     all that a peer lacks
 //   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check
+//   overruled.cpp  values that nobody sees
 //   schema_change.cpp  ALTER TABLE by anybody     rebuild.cpp  tables that were made anew
 //   returning.cpp      tables that were untracked and are tracked again
 #pragma once
@@ -180,6 +181,10 @@ class StoreImpl final : public Store {
   // apply.cpp
   const core::Schema* schema_of(const Hash& hash);
   void remember_schema(const core::Schema& schema, bool announced);
+
+  // overruled.cpp
+  void note_conflict(const core::Overruled& overruled);
+  std::vector<core::Overruled> overruled_values();
   void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
                      const char* kind, const std::string& value, const std::string& winner,
                      const char* rule);

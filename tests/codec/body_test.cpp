@@ -169,6 +169,25 @@ TEST(Body, ARecordSaysWhatItsTableWasCalled) {
   EXPECT_EQ(out->schemas.at(0).formerly.size(), codec::kFormerNamesMax);
 }
 
+TEST(Body, CarriesListedValues) {
+  const core::Overruled full{"t", "K1", "c", "superseded", "'a'", "'b'", "last writer wins", 99};
+  const core::Overruled least{"t", "K1", "", "deleted", "", "", "", 0};
+  BodyWriter writer;
+  writer.add_overruled(full);
+  writer.add_overruled(least);
+  const auto bytes = writer.finish();
+  const auto out = read_body(bytes, {"t", {}, {}});
+  ASSERT_TRUE(out.ok()) << out.status().to_string();
+  EXPECT_EQ(out->overruled, (std::vector{full, least}));
+  BodyWriter nobody;
+  nobody.add_overruled({"", "K1", "c", "deleted", "1", "", "", 0});
+  EXPECT_EQ(read_body(nobody.finish(), {"t", {}, {}}).status().code(), Errc::corrupt);
+  for (std::size_t n = 1; n < bytes.size(); ++n) {  // never more than was written
+    const auto cut = read_body(ByteView(bytes).substr(0, n), {"t", {}, {}});
+    EXPECT_LT(cut.ok() ? cut->overruled.size() : 0, 2U);
+  }
+}
+
 TEST(Body, NegativeZeroHasOneForm) {
   Written in{{"t", {"a"}, {}}, Generator(1).origins(2), {}, true};
   core::Value v = core::Value::of_real(1.0);

@@ -15,6 +15,7 @@ struct ReadBlock {
 
 struct ReadBody {
   std::vector<core::Schema> schemas;
+  std::vector<core::Overruled> overruled;
   std::vector<ReadBlock> blocks;
 };
 
@@ -27,6 +28,7 @@ inline Result<ReadBody> read_body(ByteView body, const core::Schema& schema) {
     auto item = reader.next();
     if (!item) return item.status();
     if (!*item) return out;
+    if ((*item)->overruled) out.overruled.push_back(std::move(*(*item)->overruled));
     if ((*item)->schema) out.schemas.push_back(std::move(*(*item)->schema));
     if (!(*item)->block) continue;
     auto& reader_of_rows = *(*item)->block;

@@ -94,6 +94,24 @@ TEST_F(Sync, DeletesAndReturnsOnlyByInsert) {
   EXPECT_EQ(a.rows("SELECT * FROM part"), "1|a|9");
 }
 
+TEST_F(Sync, ACutTellsWhatItsMakerSawOverruled) {
+  a.sql("INSERT INTO item VALUES(1, 'x', 1)");
+  meet(a, b);
+  a.sql("UPDATE item SET name = 'loses'");
+  ASSERT_TRUE(a.store().seal().ok());
+  world.clock.now += 1000;
+  b.sql("UPDATE item SET name = 'wins'");
+  meet(a, b);
+  ASSERT_EQ(b.store().conflicts()->size(), 1u);
+  move(b, c, Carry::cut);
+  const auto listed = *c.store().conflicts();
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].value + " " + listed[0].winner, "'loses' 'wins'");
+  EXPECT_EQ(listed[0].since, b.store().conflicts()->at(0).since);
+  move(b, c, Carry::cut);
+  EXPECT_EQ(c.store().conflicts()->size(), 1u);
+}
+
 TEST_F(Sync, UpsertOutlivesADeleteThatHadNotSeenIt) {
   a.sql("INSERT INTO item VALUES(1, 'x', 1)");
   everybody();
