@@ -36,7 +36,7 @@ void TcpDialer::attempt() {
 }
 
 /// Tries the addresses one by one; gives up with the failure of the last.
-void TcpDialer::try_next(Status last_failure) {
+void TcpDialer::try_next(const Status& last_failure) {
   if (next_address_ >= addresses_.size()) return failed(last_failure);
   const tcp::endpoint address = addresses_[next_address_++];
   was_up_ = timed_out_ = false;

@@ -25,7 +25,7 @@ class TcpDialer : public std::enable_shared_from_this<TcpDialer> {
 
  private:
   void attempt();
-  void try_next(Status last_failure);
+  void try_next(const Status& last_failure);
   void on_connected(const error_code& error);
   void open_link();
   void on_link_end(const Status& reason);

@@ -111,7 +111,7 @@ core::Header StoreImpl::cut_header(const std::vector<std::pair<core::Stream, cor
     if (ours == have().end() || tip.seq == 0) continue;
     h.base.emplace_back(stream, core::Tip{std::min(tip.seq, ours->second.seq), tip.hash});
   }
-  for (const auto& entry : have()) h.have.push_back(entry);
+  for (const auto& entry : have()) h.have.emplace_back(entry);
   return h;
 }
 
