@@ -70,6 +70,7 @@ std::map<std::string, Life> lives_of(const Table& table, const Ledger& ledger, c
         if (!dots.empty()) life.deaths.push_back(&t);
       } else if (e.kind != Effect::Kind::update) {
         for (const Dot& dot : dots) life.births.push_back({&t, dot});
+        life.doubtful |= dots.empty();  // the power may have taken it, or not
       }
     }
   }
