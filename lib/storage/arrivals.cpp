@@ -97,10 +97,11 @@ const codec::UnitView& StoreImpl::decoded(Waiting& waiting) {
 std::vector<StoreImpl::Queue> StoreImpl::queues(
     std::vector<std::pair<core::UnitRef, Status>>& rejected) {
   std::map<Hash, Waiting> fresh;
-  for (const auto& ref : staging_.unnamed()) {
+  for (const auto& ref : staging_.unchecked()) {
     Waiting w{ref, {}, {}};
-    const Status sound = guard([&] { staging_.name(ref.id, decoded(w).header); });
+    const Status sound = guard([&] { (void)decoded(w); });
     if (sound.ok()) {
+      staging_.mark_checked(ref.id);
       fresh.emplace(ref.id, std::move(w));
     } else {
       rejected.emplace_back(ref, sound);
@@ -115,9 +116,7 @@ std::vector<StoreImpl::Queue> StoreImpl::queues(
                          out.back().front().ref.kind != core::UnitKind::cut;
     if (!goes_on) out.emplace_back();
     const auto known = fresh.find(ref.id);
-    Waiting w = known == fresh.end() ? Waiting{ref, {}, {}} : std::move(known->second);
-    w.ref = ref;
-    out.back().push_back(std::move(w));
+    out.back().push_back(known == fresh.end() ? Waiting{ref, {}, {}} : std::move(known->second));
   }
   return out;
 }

@@ -123,16 +123,14 @@ void BatchWrite::prepare_insert(std::span<const std::uint32_t> positions) {
   insert_ = {};
   std::string names, cells;
   for (std::size_t i = 0; i < positions.size(); ++i) {
-    names += quote_name(table_.columns[positions[i]].name) + ", ";
-    cells += fmt::format("c{}, ", i);
+    const char* comma = i ? ", " : "";
+    names += comma + quote_name(table_.columns[positions[i]].name);
+    cells += fmt::format("{}c{}", comma, i);
   }
   const bool chosen = table_.kind == TableKind::rowid_key || table_.kind == TableKind::keyless;
-  if (!chosen) {
-    names.resize(names.size() - 2);
-    cells.resize(cells.size() - 2);
-  } else {
-    names += rowid_;
-    cells += "number";
+  if (chosen) {
+    names += ", " + rowid_;
+    cells += ", number";
   }
   // OR FAIL keeps the rows before one that fails, and does without a journal of the statement,
   // which would copy every page of an index that rows of random keys touch.

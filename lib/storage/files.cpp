@@ -32,17 +32,17 @@ std::string read_file(const std::string& path) {
                                            std::generic_category().message(errno)));
 }
 
-void write_all(int fd, ByteView bytes, off_t at, const std::string& path) {
+}  // namespace
+
+void write_all(int fd, ByteView bytes, std::uint64_t at, const std::string& path) {
   while (!bytes.empty()) {
-    const auto n = ::pwrite(fd, bytes.data(), bytes.size(), at);
+    const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) io_error(path, "write");
     bytes.remove_prefix(static_cast<std::size_t>(n));
-    at += n;
+    at += static_cast<std::uint64_t>(n);
   }
 }
-
-}  // namespace
 
 std::shared_ptr<MappedFile> MappedFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -180,7 +180,7 @@ ScratchFile::~ScratchFile() {
 }
 
 void ScratchFile::append(ByteView bytes) {
-  write_all(fd_, bytes, static_cast<off_t>(size_), path_);
+  write_all(fd_, bytes, size_, path_);
   size_ += bytes.size();
 }
 

@@ -57,6 +57,9 @@ class Witness {
   int fd_ = -1;
 };
 
+/// Writes all of it at this place. Throws StorageError (io), which names `path`.
+void write_all(int fd, ByteView bytes, std::uint64_t at, const std::string& path);
+
 /// A folder of units by name.
 class UnitFiles {
  public:
@@ -106,10 +109,10 @@ class Staging {
   std::vector<core::ByteRange> missing(const core::UnitRef& unit) const;
   std::vector<core::UnitRef> list() const;
   std::vector<core::UnitRef> whole() const;
-  /// Those of whole() whose headers nobody has looked at: a reference says what a sender claims.
-  std::vector<core::UnitRef> unnamed() const;
-  /// From now on a reference to the unit says what its header says.
-  void name(const Hash& unit, const core::Header& header);
+  /// Those of whole() that nobody has checked: a reference says what a sender claims.
+  std::vector<core::UnitRef> unchecked() const;
+  /// The unit is what its reference says.
+  void mark_checked(const Hash& unit);
   /// The bytes of a whole unit; valid while the result lives.
   struct View {
     ByteView bytes;

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "storage/files.hpp"
+#include "storage/sqlite.hpp"
 
 namespace mycelial::storage {
 namespace {
@@ -57,26 +58,14 @@ bool same(const core::UnitRef& a, const core::UnitRef& b) {
          a.size == b.size;
 }
 
-Status io_error(const std::string& path) {
-  return {Errc::io,
-          fmt::format("cannot write {}: {}", path, std::generic_category().message(errno))};
-}
-
 /// Not kept open: strangers may begin more units than a process may have open files.
 Status write_at(const std::string& path, std::uint64_t offset, ByteView bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return io_error(path);
-  Status status;
-  while (!bytes.empty() && status.ok()) {
-    const auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      status = io_error(path);
-      break;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-    offset += static_cast<std::uint64_t>(n);
+  if (fd < 0) {
+    return {Errc::io,
+            fmt::format("cannot write {}: {}", path, std::generic_category().message(errno))};
   }
+  const Status status = guard([&] { write_all(fd, bytes, offset, path); });
   ::close(fd);
   return status;
 }
@@ -89,7 +78,7 @@ struct Staging::Unit {
   Bytes memory;
   bool in_file = false;
   std::uint64_t unsaved = 0;
-  bool named = false;
+  bool checked = false;
   bool whole() const {
     return ref.size == 0 || (have.size() == 1 && have[0] == core::ByteRange{0, ref.size});
   }
@@ -219,23 +208,17 @@ std::vector<core::UnitRef> Staging::whole() const {
   return out;
 }
 
-std::vector<core::UnitRef> Staging::unnamed() const {
+std::vector<core::UnitRef> Staging::unchecked() const {
   std::vector<core::UnitRef> out;
   for (const auto& [id, unit] : units_) {
-    if (!unit->named && unit->whole()) out.push_back(unit->ref);
+    if (!unit->checked && unit->whole()) out.push_back(unit->ref);
   }
   return out;
 }
 
-void Staging::name(const Hash& id, const core::Header& header) {
+void Staging::mark_checked(const Hash& id) {
   const auto it = units_.find(id);
-  if (it == units_.end()) return;
-  auto& ref = it->second->ref;
-  ref.kind = header.kind;
-  ref.stream = header.stream;
-  ref.first = header.first;
-  ref.last = header.last;
-  it->second->named = true;
+  if (it != units_.end()) it->second->checked = true;
 }
 
 Staging::View Staging::view(const Hash& id) const {
