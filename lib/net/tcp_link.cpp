@@ -204,30 +204,38 @@ void TcpLink::post_write() {
   write_active_ = true;
 }
 
-void TcpLink::write_some() {
-  if (phase_ == Phase::finished) return;
-  if (written_ == writing_.size()) {
-    constexpr std::size_t kKeepBytes = 4096;  // an idle link costs little memory
-    if (writing_.capacity() > kKeepBytes) std::string().swap(writing_);
-    writing_.clear();
-    written_ = 0;
-    const std::lock_guard lock(mutex_);
-    if (pending_.empty()) {
-      write_active_ = false;
-      return;
-    }
-    writing_.swap(pending_);
-    in_flight_ = writing_.size();
-  }
-  socket_.async_write_some(asio::buffer(writing_.data() + written_, writing_.size() - written_),
-                           [self = shared_from_this()](const error_code& error, std::size_t bytes) {
-                             self->on_written(error, bytes);
-                           });
+/// Takes up the next bytes to write once the last are out. False: there are none.
+bool TcpLink::refill() {
+  if (written_ < writing_.size()) return true;
+  constexpr std::size_t kKeepBytes = 4096;  // an idle link costs little memory
+  if (writing_.capacity() > kKeepBytes) std::string().swap(writing_);
+  writing_.clear();
+  written_ = 0;
+  const std::lock_guard lock(mutex_);
+  write_active_ = !pending_.empty();
+  writing_.swap(pending_);
+  in_flight_ = writing_.size();
+  return write_active_;
 }
 
-void TcpLink::on_written(const error_code& error, std::size_t bytes) {
-  if (phase_ == Phase::finished) return;
-  if (error) return fail(Errc::io, "sending failed: " + error.message());
+/// Written in the same step as it is counted: the last words of finish() follow what is out.
+void TcpLink::write_some() {
+  if (phase_ == Phase::finished || !refill()) return;
+  error_code error;
+  const auto rest = asio::buffer(writing_.data() + written_, writing_.size() - written_);
+  const std::size_t bytes = socket_.write_some(rest, error);
+  if (error && !would_block(error)) return fail(Errc::io, "sending failed: " + error.message());
+  if (bytes > 0) on_written(bytes);
+  if (phase_ == Phase::finished || !refill()) return;
+  socket_.async_wait(tcp::socket::wait_write,
+                     [self = shared_from_this()](const error_code& failed) {
+                       if (failed)
+                         return self->fail(Errc::io, "sending failed: " + failed.message());
+                       self->write_some();
+                     });
+}
+
+void TcpLink::on_written(std::size_t bytes) {
   written_ += bytes;
   last_sent_ = Clock::now();
   bool writable = false;
@@ -237,7 +245,6 @@ void TcpLink::on_written(const error_code& error, std::size_t bytes) {
     writable = wants_writable_ && pending_.size() + in_flight_ <= kSendQueueMax / 2 && !closing_;
     if (writable) wants_writable_ = false;
   }
-  write_some();
   if (!writable || handler_ == nullptr || phase_ != Phase::up) return;
   try {
     handler_->on_writable();

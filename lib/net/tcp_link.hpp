@@ -51,8 +51,9 @@ class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> 
   bool is_paused();
   void resume();
   void post_write();  // mutex held
+  bool refill();
   void write_some();
-  void on_written(const error_code& error, std::size_t bytes);
+  void on_written(std::size_t bytes);
   void flush_rest();
   void arm_timer();
   void on_timer();

@@ -89,6 +89,15 @@ TEST_F(TcpFlow, LastWordsArrive) {
   EXPECT_TRUE(peer_.wait_end());
 }
 
+TEST_F(TcpFlow, LastWordsOfAHandlerArriveOnce) {
+  probe_.set_on_message([this](std::size_t, std::string_view) {
+    EXPECT_EQ(link_->send("bye"), SendOutcome::accepted);
+    link_->close();
+  });
+  ASSERT_TRUE(peer_.send(frame("go")));
+  EXPECT_EQ(peer_.receive(2 * frame("bye").size()), frame("bye"));
+}
+
 TEST_F(TcpFlow, LastWordsArriveThoughThePeerGoesOnTalking) {
   // What nobody will read makes the kernel reset a connection, last words and all.
   ASSERT_TRUE(peer_.send(frame(std::string(200'000, 'x'))));
