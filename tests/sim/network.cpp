@@ -166,6 +166,7 @@ SendOutcome Network::send(const EndPtr& from, std::string_view message) {
   std::string bytes(message);
   ++messages;
   if (meddle && !meddle(bytes)) return SendOutcome::accepted;
+  if (lets_pass && !lets_pass(from->local, bytes)) return SendOutcome::accepted;
   from->free_at = std::max(from->free_at, now);
   if (way.bytes_per_second) from->free_at += 1000 * bytes.size() / way.bytes_per_second;
   if (from->medium.caps.group) {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/scenario/checks.hpp"
+
+#include <algorithm>
+
+namespace mycelial::scenario {
+namespace {
+
+using Tables = std::map<std::string, Contents>;
+
+std::vector<std::string> rows_of(const Contents& table, const std::vector<std::string>& columns) {
+  std::vector<std::string> out;
+  for (const auto& row : table.rows) {
+    std::string line;
+    for (const auto& c : columns) line += (line.empty() ? "" : "|") + row.at(c);
+    out.push_back(line);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string only_in(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  std::vector<std::string> out;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));
+  return out.empty() ? "nothing more" : out[0];
+}
+
+std::string difference(Site& a, Site& b, const std::set<std::string>& may_differ) {
+  const Tables one = a.tracked_tables(), other = b.tracked_tables();
+  bool same_schema = one.size() == other.size();
+  for (const auto& [name, table] : one) {
+    const auto found = other.find(name);
+    if (found == other.end()) {
+      same_schema = false;
+      continue;
+    }
+    same_schema = same_schema && found->second.columns == table.columns;
+    if (may_differ.contains(name)) {
+      same_schema = false;
+      continue;
+    }
+    std::vector<std::string> columns;
+    std::set_intersection(table.columns.begin(), table.columns.end(), found->second.columns.begin(),
+                          found->second.columns.end(), std::back_inserter(columns));
+    const auto x = rows_of(table, columns), y = rows_of(found->second, columns);
+    if (x == y) continue;
+    return "table " + name + " differs: " + a.name() + " has " + only_in(x, y) + ", " + b.name() +
+           " has " + only_in(y, x);
+  }
+  const auto digest = [](engine::Engine& e) { return e.digest(); };
+  const auto x = a.on_engine(digest), y = b.on_engine(digest);
+  if (!x.ok() || !y.ok()) return (x.ok() ? y : x).status().to_string();
+  if (same_schema && *x != *y) return a.name() + " and " + b.name() + " have different digests";
+  return {};
+}
+
+std::set<std::string> values_of(Site& site) {
+  std::set<std::string> out;
+  for (const auto& [name, table] : site.tracked_tables()) {
+    for (const auto& row : table.rows) {
+      for (const auto& [column, value] : row) {
+        if (value != "NULL") out.insert(value);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string difference(const std::vector<Site*>& group, const std::set<std::string>& may_differ) {
+  for (Site* site : group) {
+    const std::string out = difference(*group[0], *site, may_differ);
+    if (!out.empty()) return out;
+  }
+  return {};
+}
+
+std::string unsound(Site& site) {
+  const auto wrong = site.on_engine([](engine::Engine& e) { return e.check(); });
+  if (!wrong.ok()) return site.name() + ": check: " + wrong.status().to_string();
+  std::string out;
+  for (const auto& w : *wrong) out += (out.empty() ? "" : "; ") + w;
+  return out.empty() ? "" : site.name() + " is not sound: " + out;
+}
+
+void Losses::before(Site& site) {
+  shown_ = values_of(site);
+}
+
+/// A value that the SQL removed was overwritten by somebody who could see it.
+void Losses::after(Site& site, int line) {
+  const auto now = values_of(site);
+  std::erase_if(written_, [&](const Written& w) {
+    return shown_.contains(w.value) && !now.contains(w.value);
+  });
+  for (const auto& value : now) {
+    if (!shown_.contains(value)) written_.push_back({value, site.name(), line});
+  }
+}
+
+void Losses::forget(const Site& site) {
+  std::erase_if(written_, [&](const Written& w) { return w.site == site.name(); });
+}
+
+std::string Losses::find(const std::vector<Site*>& group) {
+  std::string listed;
+  for (Site* site : group) {
+    const auto conflicts = site->on_engine([](engine::Engine& e) { return e.conflicts(); });
+    if (!conflicts.ok()) return conflicts.status().to_string();
+    for (const auto& c : *conflicts) listed += c.value + "\n";
+  }
+  for (Site* site : group) {
+    const auto shown = values_of(*site);
+    for (const auto& w : written_) {
+      const auto is_here = [&](const Site* s) { return s->name() == w.site; };
+      if (std::none_of(group.begin(), group.end(), is_here)) continue;
+      if (shown.contains(w.value) || listed.find(w.value) != std::string::npos) continue;
+      return w.value + ", which " + w.site + " wrote in line " + std::to_string(w.line) +
+             ", is lost: " + site->name() + " does not show it, and nobody lists it";
+    }
+  }
+  for (const Site* site : group) forget(*site);
+  return {};
+}
+
+}  // namespace mycelial::scenario
