@@ -212,11 +212,11 @@ std::vector<sim::Row> Site::read(const std::string& sql) {
   return code == SQLITE_OK ? out : std::vector<sim::Row>();
 }
 
-std::vector<std::string> Site::sets_held() {
-  std::vector<std::string> out;
-  for (const auto& r : read("SELECT hex(site), seq, hex(hash) FROM mycelial_stream WHERE seq > 0 "
-                            "ORDER BY 1")) {
-    out.push_back(r[0] + " " + r[1] + " " + r[2]);
+std::map<std::string, std::pair<std::uint64_t, std::string>> Site::sets_held() {
+  std::map<std::string, std::pair<std::uint64_t, std::string>> out;
+  for (const auto& r :
+       read("SELECT hex(site), seq, hex(hash) FROM mycelial_stream WHERE seq > 0")) {
+    out[r[0]] = {std::stoull(r[1]), r[2]};
   }
   return out;
 }

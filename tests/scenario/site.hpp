@@ -65,7 +65,8 @@ class Site {
   Status untrack(const std::string& table);
   Status untrack_all();
 
-  std::vector<std::string> sets_held();
+  /// By site, its last set: number and chain hash.
+  std::map<std::string, std::pair<std::uint64_t, std::string>> sets_held();
   bool has_pending();  ///< Captured and not sealed.
   std::map<std::string, Contents> tracked_tables();
   std::vector<sim::Row> read(const std::string& sql);  ///< Literals; none if that fails.

@@ -178,7 +178,7 @@ std::string Stage::deliver(Site& from, Site& to, std::optional<std::uint64_t> se
   network_.path(from.name(), to.name()).blocked = false;
   network_.path(to.name(), from.name()).blocked = false;
   std::set<Hash> passed;
-  network_.lets_pass = [&](const std::string& sender, const std::string& bytes) {
+  network_.lets_in = [&](const std::string& sender, const std::string& bytes) {
     const auto message = codec::decode_message(bytes);
     const auto* frag = message.ok() ? std::get_if<core::FragMessage>(&message->body) : nullptr;
     if (frag == nullptr) return true;
@@ -195,7 +195,10 @@ std::string Stage::deliver(Site& from, Site& to, std::optional<std::uint64_t> se
   const auto holds_all = [&] {
     const auto there = to.sets_held();
     const auto here = from.sets_held();
-    return std::includes(there.begin(), there.end(), here.begin(), here.end());
+    return std::all_of(here.begin(), here.end(), [&](const auto& tip) {
+      const auto found = there.find(tip.first);
+      return found != there.end() && found->second.first >= tip.second.first;
+    });
   };
   const std::uint64_t before = total();
   bool done = false;
@@ -203,7 +206,7 @@ std::string Stage::deliver(Site& from, Site& to, std::optional<std::uint64_t> se
     run(100);
     done = sets ? total() >= before + *sets : holds_all();
   }
-  network_.lets_pass = nullptr;
+  network_.lets_in = nullptr;
   block();
   return done ? "" : to.name() + " got " + std::to_string(total() - before) + " sets";
 }

@@ -166,7 +166,6 @@ SendOutcome Network::send(const EndPtr& from, std::string_view message) {
   std::string bytes(message);
   ++messages;
   if (meddle && !meddle(bytes)) return SendOutcome::accepted;
-  if (lets_pass && !lets_pass(from->local, bytes)) return SendOutcome::accepted;
   from->free_at = std::max(from->free_at, now);
   if (way.bytes_per_second) from->free_at += 1000 * bytes.size() / way.bytes_per_second;
   if (from->medium.caps.group) {
@@ -247,6 +246,7 @@ void Network::arrive(const EndPtr& from, const std::string& bytes) {
     if (!to) to = accept(from);
   }
   if (!to || !to->open || to->handler == nullptr) return;
+  if (lets_in && !lets_in(from->local, bytes)) return;
   delivered += bytes.size();
   if (on_delivery) on_delivery(from->local, from->remote, bytes);
   to->handler->on_message(bytes);

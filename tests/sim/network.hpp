@@ -54,8 +54,8 @@ class Network {
 
   /// Changes or (false) swallows messages on their way.
   std::function<bool(std::string&)> meddle;
-  /// Whether a message may leave; null: all may.
-  std::function<bool(const std::string& from, const std::string& bytes)> lets_pass;
+  /// Whether a message may arrive; null: all may. Not asked in groups.
+  std::function<bool(const std::string& from, const std::string& bytes)> lets_in;
   /// Told of what arrives.
   std::function<void(const std::string& from, const std::string& to, const std::string& bytes)>
       on_delivery;
