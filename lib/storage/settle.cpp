@@ -178,10 +178,12 @@ void StoreImpl::place(TableIo& io, Rival& r) {
     if (const auto holder = io.holder(i, values)) blocker = identity_of(io, *holder);
   }
   put_hidden(io, r.identity, taken ? RowStatus::hidden : RowStatus::broken, r.row, blocker);
-  // Another number helps only a row whose number is taken. To re-key one that lost a UNIQUE value
-  // would renew its claim, and two sites would go on outbidding each other.
-  const bool lost_key = taken && is_own_loser(io, r.identity, r.row) &&
-                        io.holder(io.info().uniques.size(), values).has_value();
+  // Another number helps only a row whose number is all that is taken. To re-key one that lost a
+  // UNIQUE value would renew its claim: it would win by that, or two sites would go on outbidding
+  // each other.
+  const std::size_t uniques = io.info().uniques.size();
+  bool lost_key = taken && is_own_loser(io, r.identity, r.row) && io.holder(uniques, values);
+  for (std::size_t i = 0; lost_key && i < uniques; ++i) lost_key = !io.holder(i, values);
   if (lost_key) losers_.insert({io.info().id, r.identity});
 }
 
