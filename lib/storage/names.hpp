@@ -42,6 +42,9 @@ std::optional<std::uint32_t> find_table(Connection& db, const std::string& name)
 std::string wire_name(Connection& db, std::uint32_t table);
 std::vector<std::string> former_names(Connection& db, std::uint32_t table);
 
+/// In mycelial_meta: the table was dropped here while it was tracked and had rows.
+std::string dropped_key(std::uint32_t table);
+
 /// One table that has two numbers: rows of peers are known under `from`.
 struct TableMove {
   std::uint32_t from = 0, to = 0;

@@ -86,8 +86,14 @@ bool StoreImpl::await_missing(bool may_write) {
   return false;
 }
 
-/// The table is not tracked any more, and its rows are gone from here.
+/// The table is not tracked any more, and its rows are gone from here: peers will not send again
+/// what we said that we hold.
 void StoreImpl::forget(std::uint32_t id) {
+  Statement rows(db_, "SELECT 1 FROM mycelial_row WHERE tbl = ?1 AND status = 0");
+  bool had_rows = rows.bind(1, id).step();
+  rows.reset();
+  segments_->for_each(id, [&](const RowEntry&) { return !(had_rows = true); });
+  if (had_rows) meta_.set(dropped_key(id), core::Value::of(1));
   Statement(db_, "DELETE FROM mycelial_row WHERE tbl = ?1 AND status = 0").bind(1, id).run();
   Statement(
       db_, "UPDATE mycelial_row SET status = 3, blocker = NULL WHERE tbl = ?1 AND status IN (2, 4)")

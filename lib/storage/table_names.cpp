@@ -32,6 +32,10 @@ std::optional<std::uint32_t> find_table(Connection& db, const std::string& name)
   return static_cast<std::uint32_t>(s.number(0));
 }
 
+std::string dropped_key(std::uint32_t table) {
+  return "dropped " + std::to_string(table);
+}
+
 std::uint32_t table_number(Connection& db, const std::string& name) {
   if (const auto known = find_table(db, name)) return *known;
   Statement add(db, "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 0, '')");

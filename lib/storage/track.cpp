@@ -14,10 +14,17 @@ using Type = core::Value::Type;
 
 namespace {
 
-/// Why peers would take the table for another one.
+/// Why the name stands for another table, to peers or to us.
 std::string taken(Connection& db, const std::string& name) {
   const auto id = find_table(db, name);
   if (!id) return {};
+  Statement dropped(db, "SELECT 1 FROM mycelial_meta WHERE key = ?1");
+  if (dropped.bind_text(1, dropped_key(*id)).step()) {
+    return fmt::format(
+        "{} was dropped here while it was tracked, so its rows are not here any more; begin with a "
+        "copy of a peer's file, or give the new table another name",
+        name);
+  }
   for (const auto& t : tracked_tables(db)) {
     if (t.id != *id || sqlite3_stricmp(t.name.c_str(), name.c_str()) == 0) continue;
     return fmt::format(
@@ -31,6 +38,7 @@ std::string taken(Connection& db, const std::string& name) {
 }  // namespace
 
 Status StoreImpl::track(const std::string& name) {
+  arm_if_due();  // it may not be the table any more that was tracked under this name
   const std::string why = [&] {
     std::string out;
     const Status read = guard([&] {
@@ -73,6 +81,7 @@ Result<std::vector<TrackedTable>> StoreImpl::track_all() {
     }
   };
   const auto is_tracked = [](const TrackedTable& t) { return t.tracked; };
+  arm_if_due();
   Status status = read_only(look);
   if (!status.ok()) return status;
   if (std::none_of(out.begin(), out.end(), is_tracked)) return out;  // the file stays untouched
