@@ -54,9 +54,9 @@ std::string difference(Site& a, Site& b, const std::set<std::string>& may_differ
   return {};
 }
 
-std::set<std::string> values_of(Site& site) {
+std::set<std::string> values_of(const Tables& tables) {
   std::set<std::string> out;
-  for (const auto& [name, table] : site.tracked_tables()) {
+  for (const auto& [name, table] : tables) {
     for (const auto& row : table.rows) {
       for (const auto& [column, value] : row) {
         if (value != "NULL") out.insert(value);
@@ -64,6 +64,18 @@ std::set<std::string> values_of(Site& site) {
     }
   }
   return out;
+}
+
+/// What came with ALTER TABLE is a default, which nobody wrote.
+void leave_out_new_columns(const Tables& before, Tables& after) {
+  for (const auto& [name, was] : before) {
+    const auto table = after.find(name);
+    if (table == after.end()) continue;
+    const auto is_new = [&](const auto& cell) {
+      return std::ranges::find(was.columns, cell.first) == was.columns.end();
+    };
+    for (auto& row : table->second.rows) std::erase_if(row, is_new);
+  }
 }
 
 }  // namespace
@@ -85,17 +97,18 @@ std::string unsound(Site& site) {
 }
 
 void Losses::before(Site& site) {
-  shown_ = values_of(site);
+  before_ = site.tracked_tables();
 }
 
 /// A value that the SQL removed was overwritten by somebody who could see it.
 void Losses::after(Site& site, int line) {
-  const auto now = values_of(site);
-  std::erase_if(written_, [&](const Written& w) {
-    return shown_.contains(w.value) && !now.contains(w.value);
-  });
+  auto tables = site.tracked_tables();
+  leave_out_new_columns(before_, tables);
+  const auto was = values_of(before_), now = values_of(tables);
+  std::erase_if(written_,
+                [&](const Written& w) { return was.contains(w.value) && !now.contains(w.value); });
   for (const auto& value : now) {
-    if (!shown_.contains(value)) written_.push_back({value, site.name(), line});
+    if (!was.contains(value)) written_.push_back({value, site.name(), line});
   }
 }
 
@@ -111,7 +124,7 @@ std::string Losses::find(const std::vector<Site*>& group) {
     for (const auto& c : *conflicts) listed += c.value + "\n";
   }
   for (Site* site : group) {
-    const auto shown = values_of(*site);
+    const auto shown = values_of(site->tracked_tables());
     for (const auto& w : written_) {
       const auto is_here = [&](const Site* s) { return s->name() == w.site; };
       if (std::none_of(group.begin(), group.end(), is_here)) continue;

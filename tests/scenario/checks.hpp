@@ -35,7 +35,7 @@ class Losses {
     std::string value, site;
     int line;
   };
-  std::set<std::string> shown_;  // before the SQL
+  std::map<std::string, Contents> before_;  // the SQL
   std::vector<Written> written_;
 };
 

@@ -179,6 +179,8 @@ void Player::run_command(const Statement& s) {
     }
   } else if (s.verb == "differ") {
     may_differ_.insert(s.words.begin(), s.words.end());
+  } else if (s.verb == "agree") {
+    for (const auto& table : s.words) may_differ_.erase(table);
   } else if (s.verb == "heal") {
     stage_.heal();
   } else if (s.verb == "duplicate") {
