@@ -8,6 +8,7 @@
 
 #include "storage/applier.hpp"
 #include "storage/store_impl.hpp"
+#include "storage/triggers.hpp"
 
 namespace mycelial::storage {
 
@@ -100,6 +101,66 @@ void StoreImpl::forget(std::uint32_t id) {
       .bind(1, id)
       .run();
   untrack_one(id);
+}
+
+namespace {
+
+/// Whether a table should show a row, by rowid; none: the journal leaves that open.
+using Places = std::map<std::int64_t, std::optional<bool>>;
+
+Places places_in_journal(Connection& db, std::uint32_t table) {
+  Places out;
+  read_journal(db, 0, [&](const JournalEntry& e) {
+    if (e.table != table || e.op == Op::automatic) return;
+    auto& place = out[e.row];
+    place = e.op != Op::remove;
+    if (e.op == Op::in_the_way) place = std::nullopt;
+  });
+  return out;
+}
+
+/// The last row that the table should show, where that is clear.
+std::optional<std::int64_t> last_of(const Places& journal, std::int64_t booked) {
+  for (auto it = journal.rbegin(); it != journal.rend() && it->first >= booked; ++it) {
+    if (!it->second || (it->first == booked && !*it->second)) return std::nullopt;
+    if (*it->second) return it->first;
+  }
+  return booked;
+}
+
+bool are_there(Connection& db, const TableInfo& info, const Places& places) {
+  Statement rows(
+      db, fmt::format("SELECT {0} FROM {1} ORDER BY {0}", rowid_name(info), quote_name(info.name)));
+  const auto may_lack = [](const auto& place) { return !place.second.value_or(false); };
+  auto next = places.begin();
+  for (; rows.step(); ++next) {
+    while (next != places.end() && next->first < rows.integer(0) && may_lack(*next)) ++next;
+    if (next == places.end() || next->first != rows.integer(0)) return false;
+    if (!next->second.value_or(true)) return false;
+  }
+  return std::all_of(next, places.end(), may_lack);
+}
+
+}  // namespace
+
+/// A file made from .dump has other rowids where these are not the key: its rows are found again as
+/// those of a rebuilt table.
+void StoreImpl::notice_new_rowids() {
+  const bool pending = count_journal(db_, 1) != 0;
+  for (const auto& [id, io] : tables_) {
+    const auto& info = io->info();
+    if (!io->has_rowid() || info.kind == TableKind::integer_key) continue;
+    Places places = pending ? places_in_journal(db_, id) : Places();
+    // New numbers have no gaps: they are the old ones, or the last one is another.
+    if (last_of(places, segments_->last(id).value_or(0)) == io->max_rowid()) continue;
+    segments_->for_each(id, [&](const RowEntry& e) {
+      places.try_emplace(e.rowid, true);
+      return true;
+    });
+    if (are_there(db_, info, places)) continue;
+    rebuilt_[id] = info.kind;
+    rearmed_[id];
+  }
 }
 
 /// The second half, once the identity is sure: local writes first.

@@ -97,6 +97,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       renamed_.clear();
       rebuilt_.clear();
       dropped_.clear();
+      rowids_checked_ = false;
       cache_version_ = -1;
       schema_version_ = -1;
       tail_bytes_.reset();
@@ -180,7 +181,10 @@ void StoreImpl::refresh(bool may_write) {
 /// give away a number. What the copy had captured is sealed under the new site; rows whose identity
 /// is ours keep the old label, so that original and copy agree about them.
 void StoreImpl::check_identity() {
-  if (!is_copy()) return;
+  const bool copied = is_copy();
+  if (copied || !rowids_checked_) notice_new_rowids();
+  rowids_checked_ = true;
+  if (!copied) return;
   identity_checked_ = true;
   const bool born = meta_.site().is_baseline();
   take_site();

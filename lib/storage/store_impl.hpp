@@ -124,6 +124,7 @@ class StoreImpl final : public Store {
   bool await_missing(bool may_write);
   void arm_if_due();
   void forget(std::uint32_t table);
+  void notice_new_rowids();
 
   // track.cpp
   void enable_wal();
@@ -244,6 +245,7 @@ class StoreImpl final : public Store {
   std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
+  bool rowids_checked_ = false;            // in this run, or since the last transaction that failed
   std::vector<core::UnitRef> publishing_;  // made or applied in this transaction, in that order
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
   bool sync_later_ = false;                // commits are made durable by after_commit()

@@ -162,7 +162,7 @@ void Player::run_command(const Statement& s) {
       {"track", &Player::track}, {"untrack", &Player::untrack}, {"cut", &Player::cut},
       {"clock", &Player::clock}, {"deliver", &Player::deliver}, {"settle", &Player::settle},
       {"copy", &Player::copy},   {"backup", &Player::backup},   {"restore", &Player::restore},
-      {"dump", &Player::dump},
+      {"dump", &Player::dump},   {"reload", &Player::reload},
   };
   if (const auto each = kEach.find(s.verb); each != kEach.end()) {
     for (Site* one : sites_named(s.words)) each->second(*one);
@@ -359,12 +359,27 @@ void Player::restore(const Statement& s) {
   if (was_up) start(one);
 }
 
-/// dump a d: sqlite3 a.db .dump | sqlite3 d.db
+/// sqlite3 a.db .dump | sqlite3 d.db
+void Player::write_dump(Site& from, const std::string& path) {
+  sim::Connection file(path, nullptr);
+  if (file.run(dump_of(from)) != 0) throw Failure(line_, file.error());
+}
+
+/// dump a d
 void Player::dump(const Statement& s) {
-  const std::string script = dump_of(site(s.words[0]));
-  sim::Connection file(stage_.file_of(s.words[1]), nullptr);
-  if (file.run(script) != 0) throw Failure(s.line, file.error());
+  write_dump(site(s.words[0]), stage_.file_of(s.words[1]));
   add(s.words[1]);
+}
+
+/// sqlite3 a.db .dump | sqlite3 new.db; mv new.db a.db
+void Player::reload(const Statement& s) {
+  Site& one = site(s.words[0]);
+  const bool was_up = one.up();
+  one.stop();
+  const std::string path = stage_.file_of("reloaded-" + one.name());
+  write_dump(one, path);
+  one.restore(path);
+  if (was_up) start(one);
 }
 
 }  // namespace mycelial::scenario

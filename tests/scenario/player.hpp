@@ -40,6 +40,7 @@ class Player {
   void backup(const Statement& s);
   void restore(const Statement& s);
   void dump(const Statement& s);
+  void reload(const Statement& s);
 
   Site& site(const std::string& name);
   std::vector<Site*> sites_named(const std::vector<std::string>& names);
@@ -48,6 +49,7 @@ class Player {
   void start(Site& site);
   void add(const std::string& name);
   void verify();
+  void write_dump(Site& from, const std::string& path);
 
   Stage stage_;
   Losses losses_;

@@ -68,7 +68,6 @@ Site::~Site() {
 
 void Site::open() {
   connections_[""] = std::make_unique<sim::Connection>(path_, &program_);
-  reader_ = std::make_unique<sim::Connection>(path_, &observer_);
 }
 
 void Site::close() {
@@ -149,6 +148,7 @@ void Site::restore(const std::string& from) {
 }
 
 Answer Site::run(const std::string& sql, const std::string& connection) {
+  reader_ = nullptr;  // some statements want the file for themselves
   auto& db = connections_[connection];
   if (!db) db = std::make_unique<sim::Connection>(path_, &program_);
   const sim::Running as(&program_);
@@ -163,8 +163,9 @@ Answer Site::run(const std::string& sql, const std::string& connection) {
       rc = sqlite3_step(s);
       if (rc != SQLITE_ROW) break;
       std::string row;
-      for (int i = 0; i < sqlite3_column_count(s); ++i) row += (i ? "|" : "") + shown(s, i);
-      out.rows.push_back(row);
+      const int columns = sqlite3_column_count(s);
+      for (int i = 0; i < columns; ++i) row += (i ? "|" : "") + shown(s, i);
+      if (columns > 0) out.rows.push_back(row);
     }
     if (rc != SQLITE_DONE) out.error = sqlite3_errmsg(db->handle());
     sqlite3_finalize(s);
@@ -207,6 +208,7 @@ Status Site::untrack_all() {
 std::vector<sim::Row> Site::read(const std::string& sql) {
   const sim::Running as(&observer_);
   std::vector<sim::Row> out;
+  if (!reader_) reader_ = std::make_unique<sim::Connection>(path_, &observer_);
   int code = 0;
   out = reader_->rows(sql, &code);
   return code == SQLITE_OK ? out : std::vector<sim::Row>();

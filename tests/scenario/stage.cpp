@@ -40,6 +40,7 @@ Stage::Stage() : world_(kSeed), network_(world_, kSeed), folder_(fresh_folder())
 }
 
 Stage::~Stage() {
+  network_.cut(true);  // links tell engines while there are any
   sites_.clear();
   sim::disk().clear(folder_);
   std::error_code ignored;
