@@ -288,11 +288,15 @@ Status StoreImpl::untrack_all() {
     if (drop_sequence) forget_sequence(db_);
     transaction.commit();
     cache_version_ = schema_version_ = -1;
-    if (!mode.empty() && mode != "wal") db_.exec("PRAGMA journal_mode = " + mode);
     files_.remove_all();
     witness_.forget();
   });
-  return status;
+  if (!status.ok() || mode.empty() || mode == "wal") return status;
+  status = guard([&] { db_.exec("PRAGMA journal_mode = " + mode); });
+  if (status.code() != Errc::busy) return status;
+  return {Errc::busy, fmt::format("nothing is tracked in {} any more, but others use it, so its "
+                                  "journal_mode cannot go back to {} now",
+                                  path_, mode)};
 }
 
 }  // namespace mycelial::storage
