@@ -24,7 +24,7 @@ class Losses {
  public:
   /// Called around every piece of SQL that a site runs.
   void before(Site& site);
-  void after(Site& site, int line);
+  void after(Site& site, int line, const std::set<std::string>& may_differ);
   /// Its file was replaced.
   void forget(const Site& site);
   /// Which value is neither shown nor listed by sites that agree. Empty: none.

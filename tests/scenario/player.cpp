@@ -113,7 +113,7 @@ void Player::run_sql(const Statement& s) {
     stage_.tick();
     losses_.before(*one);
     Answer answer = one->run(sql, s.connection);
-    losses_.after(*one, s.line);
+    losses_.after(*one, s.line, may_differ_);
     const std::string who = one->name() + ": ";
     if (s.kind == Statement::Kind::refused) {
       if (answer.error.empty()) throw Failure(s.line, who + "this is not refused");
@@ -130,6 +130,12 @@ void Player::run_sql(const Statement& s) {
   }
 }
 
+void Player::expect_lines(const Statement& s, const Site& one,
+                          const std::vector<std::string>& lines) const {
+  const std::string wrong = compare_lines(s.expected, lines);
+  if (!wrong.empty()) throw Failure(s.line, one.name() + ": " + wrong);
+}
+
 void Player::list(const Statement& s) {
   for (Site* one : sites_named(s.sites)) {
     if (!one->up()) throw Failure(s.line, one->name() + " is down");
@@ -144,8 +150,7 @@ void Player::list(const Statement& s) {
       lines = status->notes;
       if (!status->last_error.empty()) lines.push_back("error: " + status->last_error);
     }
-    const std::string wrong = compare_lines(s.expected, lines);
-    if (!wrong.empty()) throw Failure(s.line, one->name() + ": " + wrong);
+    expect_lines(s, *one, lines);
   }
 }
 
@@ -209,9 +214,7 @@ void Player::sites(const Statement& s) {
   for (const auto& name : s.words) {
     add(name);
     if (schema_.empty()) continue;
-    const auto refused = set_up(site(name), schema_);
-    const std::string wrong = compare_lines(s.expected, refused);
-    if (!wrong.empty()) throw Failure(s.line, name + ": " + wrong);
+    expect_lines(s, site(name), set_up(site(name), schema_));
   }
 }
 
@@ -231,7 +234,7 @@ std::vector<std::string> Player::set_up(Site& one, const std::string& sql) {
   stage_.tick();
   losses_.before(one);
   const Answer answer = one.run(with_paths(sql), "");
-  losses_.after(one, line_);
+  losses_.after(one, line_, may_differ_);
   if (!answer.error.empty()) throw Failure(line_, one.name() + ": " + answer.error);
   const auto tables = one.track_all();
   if (!tables.ok()) throw Failure(line_, one.name() + ": " + tables.status().to_string());
@@ -247,8 +250,7 @@ void Player::schema(const Statement& s) {
   if (s.words.empty()) schema_ = s.text;
   const std::vector<std::string> everybody{"all"};
   for (Site* one : sites_named(s.words.empty() ? everybody : s.words)) {
-    const std::string wrong = compare_lines(s.expected, set_up(*one, s.text));
-    if (!wrong.empty()) throw Failure(s.line, one->name() + ": " + wrong);
+    expect_lines(s, *one, set_up(*one, s.text));
   }
 }
 
@@ -261,8 +263,7 @@ void Player::track(const Statement& s) {
       const Status status = one->track(s.words[i]);
       if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
     }
-    const std::string wrong = compare_lines(s.expected, refused);
-    if (!wrong.empty()) throw Failure(s.line, one->name() + ": " + wrong);
+    expect_lines(s, *one, refused);
   }
 }
 
@@ -273,7 +274,9 @@ void Player::untrack(const Statement& s) {
     for (std::size_t i = 1; i < s.words.size() && status.ok(); ++i) {
       status = one->untrack(s.words[i]);
     }
-    if (!status.ok()) throw Failure(s.line, one->name() + ": " + status.to_string());
+    std::vector<std::string> refused;
+    if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
+    expect_lines(s, *one, refused);
     losses_.forget(*one);
   }
 }

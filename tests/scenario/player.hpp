@@ -44,6 +44,8 @@ class Player {
 
   Site& site(const std::string& name);
   std::vector<Site*> sites_named(const std::vector<std::string>& names);
+  void expect_lines(const Statement& s, const Site& one,
+                    const std::vector<std::string>& lines) const;
   std::vector<std::string> set_up(Site& site, const std::string& sql);
   std::string with_paths(const std::string& sql) const;
   void start(Site& site);
@@ -54,7 +56,7 @@ class Player {
   Stage stage_;
   Losses losses_;
   std::string schema_;  // of all sites
-  std::set<std::string> may_differ_, untracked_;
+  std::set<std::string> may_differ_;
   std::map<std::string, std::string> backups_;
   int line_ = 0;  // of the statement being played
 };

@@ -223,6 +223,10 @@ std::map<std::string, std::pair<std::uint64_t, std::string>> Site::sets_held() {
   return out;
 }
 
+bool Site::is_synced() {
+  return !read("SELECT 1 FROM sqlite_schema WHERE name = 'mycelial_stream'").empty();
+}
+
 bool Site::has_pending() {
   const auto rows = read("SELECT EXISTS(SELECT 1 FROM mycelial_journal WHERE what > 0)");
   return !rows.empty() && rows[0][0] != "0";

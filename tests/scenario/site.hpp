@@ -67,6 +67,7 @@ class Site {
 
   /// By site, its last set: number and chain hash.
   std::map<std::string, std::pair<std::uint64_t, std::string>> sets_held();
+  bool is_synced();    ///< Something is tracked, or was and is kept for others.
   bool has_pending();  ///< Captured and not sealed.
   std::map<std::string, Contents> tracked_tables();
   std::vector<sim::Row> read(const std::string& sql);  ///< Literals; none if that fails.

@@ -127,11 +127,12 @@ std::vector<std::vector<Site*>> Stage::groups() const {
   std::vector<std::vector<Site*>> out;
   std::set<Site*> placed;
   for (const auto& first : sites_) {
-    if (!first->up() || !placed.insert(first.get()).second) continue;
+    if (!first->up() || !first->is_synced() || !placed.insert(first.get()).second) continue;
     std::vector<Site*> group{first.get()};
     for (std::size_t i = 0; i < group.size(); ++i) {
       for (const auto& other : sites_) {
-        if (!other->up() || !linked(group[i]->name(), other->name())) continue;
+        if (!other->up() || !other->is_synced()) continue;
+        if (!linked(group[i]->name(), other->name())) continue;
         if (placed.insert(other.get()).second) group.push_back(other.get());
       }
     }
