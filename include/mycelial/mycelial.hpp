@@ -3,6 +3,7 @@
 #pragma once
 
 #include "mycelial/environment.hpp"
+#include "mycelial/merge_policy.hpp"
 #include "mycelial/replica.hpp"
 #include "mycelial/status.hpp"
 #include "mycelial/transport.hpp"

@@ -10,6 +10,7 @@
 
 #include "mycelial/environment.hpp"
 #include "mycelial/export.hpp"
+#include "mycelial/merge_policy.hpp"
 #include "mycelial/status.hpp"
 #include "mycelial/transport.hpp"
 
@@ -29,6 +30,9 @@ struct ReplicaOptions {
   bool exclusive = true;
   /// Change sets kept for peers that are behind; beyond it they get a cut. 0: max(16 MiB, 5 %).
   std::uint64_t tail_bytes_max = 0;
+  /// Merge policies of the program, to be chosen with Replica::set_policy. Register them wherever
+  /// a file that uses them is opened.
+  std::vector<std::shared_ptr<const MergePolicy>> policies;
   /// Told in words when a peer comes or goes, and when work fails or goes on again. Runs on the
   /// executor; must not call into the replica. Empty: nobody listens.
   std::function<void(const std::string& line)> log;
@@ -79,6 +83,14 @@ struct Conflict {
   std::string since;   ///< UTC, ISO 8601.
 };
 
+/// A merge policy that somebody chose: see Replica::set_policy.
+struct PolicyInfo {
+  std::string table;
+  std::string column;  ///< Empty: the table.
+  std::string policy;
+  bool known = true;  ///< False: a policy of another program; the last write shows here.
+};
+
 /// Told after rows of other sites became visible in the file. Runs on the replica's executor; must
 /// not call into the replica.
 struct ChangeEvent {
@@ -108,6 +120,16 @@ class MYCELIAL_API Replica {
   /// Leaves the table as if it had never been tracked. Never deletes rows anywhere.
   virtual Status untrack(const std::string& table) = 0;
   virtual Status untrack_all() = 0;
+
+  /// Chooses how concurrent writes of a column merge, or those of all columns of a table (empty
+  /// `column`): "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a
+  /// policy in ReplicaOptions::policies, or, for a table, "row". The choice travels to all
+  /// replicas; of several, the last one holds. docs/policies.md tells what each does. Errors:
+  /// not_found, invalid_argument (no such policy, or not for this column), busy.
+  virtual Status set_policy(const std::string& table, const std::string& column,
+                            const std::string& policy) = 0;
+  /// What has been chosen, for tables that are tracked here.
+  virtual Result<std::vector<PolicyInfo>> policies() = 0;
 
   /// Adds a way to reach peers, chosen by endpoint scheme. memory:// and tcp:// are there already.
   virtual Status add_transport(std::unique_ptr<Transport> transport) = 0;

@@ -11,7 +11,7 @@ namespace item_field {
 constexpr std::uint32_t schema = 1, block = 2, overruled = 3;
 }
 namespace schema_field {
-constexpr std::uint32_t table = 1, columns = 2, key = 3, formerly = 4;
+constexpr std::uint32_t table = 1, columns = 2, key = 3, formerly = 4, policies = 5;
 }
 namespace overruled_field {
 constexpr std::uint32_t table = 1, identity = 2, column = 3, kind = 4, value = 5, winner = 6,

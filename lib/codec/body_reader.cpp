@@ -21,6 +21,20 @@ Status add_key(core::Schema& schema, std::uint64_t column) {
   return {};
 }
 
+Status add_policy(core::Schema& schema, ByteView bytes) {
+  if (schema.policies.size() > kColumnsMax) return corrupt("a schema has too many policies");
+  ByteReader in(bytes);
+  const std::uint64_t column = in.varint();
+  const std::uint64_t at_ms = in.varint();
+  const ByteView name = in.bytes(in.left());
+  if (!in.ok() || column > kColumnsMax || name.empty() || name.size() > kNameBytesMax ||
+      at_ms > core::hlc_ms(core::kHlcMax)) {
+    return corrupt("a schema's policy is malformed");
+  }
+  schema.policies.push_back({static_cast<std::uint32_t>(column), Bytes(name), at_ms});
+  return {};
+}
+
 Result<core::Schema> read_schema(ByteView in) {
   core::Schema out;
   FieldReader reader(in);
@@ -39,6 +53,10 @@ Result<core::Schema> read_schema(ByteView in) {
       }
       continue;
     }
+    if (field.number == schema_field::policies) {
+      if (auto status = add_policy(out, field.bytes); !status) return status;
+      continue;
+    }
     if (field.number > schema_field::formerly) continue;
     if (field.bytes.size() > kNameBytesMax) return corrupt("a schema's name is too long");
     if (field.number == schema_field::table) {
@@ -54,6 +72,9 @@ Result<core::Schema> read_schema(ByteView in) {
   if (!reader.ok()) return corrupt("a schema is malformed");
   for (const auto column : out.key) {
     if (column >= out.columns.size()) return corrupt("a schema's key names no column");
+  }
+  for (const auto& policy : out.policies) {
+    if (policy.column > out.columns.size()) return corrupt("a schema's policy names no column");
   }
   return out;
 }

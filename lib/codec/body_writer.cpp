@@ -82,6 +82,13 @@ void BodyWriter::add_schema(const core::Schema& schema) {
   for (std::size_t i = 0; i < std::min(schema.formerly.size(), kFormerNamesMax); ++i) {
     put_bytes_field(content, schema_field::formerly, schema.formerly[i]);
   }
+  for (const auto& policy : schema.policies) {
+    Bytes packed;
+    put_varint(packed, policy.column);
+    put_varint(packed, policy.at_ms);
+    packed.append(policy.name);
+    put_bytes_field(content, schema_field::policies, packed);
+  }
   state_->put_item(item_field::schema, content);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codec/column_reader.hpp"
 
+#include "core/policy/part.hpp"
+
 namespace mycelial::codec {
 
 ColumnReader::ColumnReader(ByteView in) {
@@ -10,7 +12,8 @@ ColumnReader::ColumnReader(ByteView in) {
   mixed_ = type_ == column_mode::mixed;
   const int real = mode >> column_mode::real_at;
   decimal_ = real != column_mode::real_raw;
-  ok_ = mixed_ || (type_ != 0 && type_ <= static_cast<std::uint64_t>(core::Value::Type::blob));
+  ok_ = mixed_ || (type_ != 0 && type_ <= static_cast<std::uint64_t>(core::Value::Type::part) &&
+                   type_ != static_cast<std::uint64_t>(core::Value::Type::in_table));
   if (decimal_) {
     const int digits = real - column_mode::real_decimal;
     if (digits > column_mode::digits_max) {
@@ -61,6 +64,12 @@ void ColumnReader::read_dictionary(ByteReader& in) {
     empty_seen = empty_seen || size == 0;
   }
   if (!sizes.done() || !texts.at_end()) ok_ = false;
+}
+
+core::Value ColumnReader::next_part() {
+  const ByteView bytes = next_text();
+  ok_ = ok_ && core::get_part(bytes).has_value();
+  return core::Value::part(bytes);
 }
 
 core::Value ColumnReader::next_real() {

@@ -34,6 +34,8 @@ class ColumnReader {
         return core::Value::text(next_text());
       case core::Value::Type::blob:
         return core::Value::blob(next_text());
+      case core::Value::Type::part:
+        return next_part();
       default:
         ok_ = false;
         return {};
@@ -54,6 +56,7 @@ class ColumnReader {
     return static_cast<std::int64_t>(last_integer_);
   }
   core::Value next_real();
+  core::Value next_part();
   ByteView next_text() {
     const std::uint64_t n = sizes_.next();
     if (dictionary_) {

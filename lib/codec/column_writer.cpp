@@ -111,6 +111,7 @@ void ColumnWriter::add(const Value& value) {
       break;
     case Value::Type::text:
     case Value::Type::blob:
+    case Value::Type::part:
       sizes_.push_back(value.bytes.size());
       data_.append(value.bytes);
       bytes_ += value.bytes.size() + 1;

@@ -45,10 +45,13 @@ void local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks, Row
   if (born) targets = with(std::move(targets), birth);
   for (const auto& written : w.written) {
     const Cell* old = fresh ? nullptr : winner(before, written.column, ranks);
-    if (written.time == 0 && !old && !fresh) continue;  // nobody wrote it: nothing to carry
+    if (written.time == 0 && !written.stamp && !old && !fresh)
+      continue;  // nobody wrote it: nothing to carry
     Stamp stamp;
     if (w.baseline) {
       stamp = {0, 0, 0};
+    } else if (written.stamp) {
+      stamp = *written.stamp;
     } else if (written.time == 0 && old) {
       stamp = before.writes[old->write].stamp;  // carried along, not written
     } else {
@@ -59,8 +62,8 @@ void local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks, Row
     piece.cells.push_back(
         {written.column, place(piece.writes, w.dot, stamp, targets), written.value});
   }
-  std::sort(piece.cells.begin(), piece.cells.end(),
-            [](const Cell& a, const Cell& b) { return a.column < b.column; });
+  std::stable_sort(piece.cells.begin(), piece.cells.end(),
+                   [](const Cell& a, const Cell& b) { return a.column < b.column; });
 }
 
 Row local_piece(const Row& before, const LocalWrite& w, const Ranks& ranks) {

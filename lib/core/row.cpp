@@ -6,6 +6,8 @@
 #include <numeric>
 #include <tuple>
 
+#include "core/policy/part.hpp"
+
 namespace mycelial::core {
 namespace {
 
@@ -55,6 +57,9 @@ bool outlives(const Write& w, const Write& v, const Marks& dead) {
 bool version_less(const Write& x, const Cell& cx, const Write& y, const Cell& cy,
                   const Ranks& ranks) {
   if (x.stamp != y.stamp) return stamp_less(x.stamp, y.stamp, ranks);
+  if (takes_out(cx.value, cy.value) || takes_out(cy.value, cx.value)) {
+    return takes_out(cy.value, cx.value);
+  }
   if (x.carrier != y.carrier) {
     return std::tuple(ranks.of(x.carrier.origin), x.carrier.seq) <
            std::tuple(ranks.of(y.carrier.origin), y.carrier.seq);
@@ -172,6 +177,7 @@ Ranks::Ranks(std::span<const Stream> origins) : rank_(origins.size()) {
   std::iota(order.begin(), order.end(), 0u);
   std::sort(order.begin(), order.end(), [&](auto a, auto b) { return origins[a] < origins[b]; });
   for (std::uint32_t i = 0; i < order.size(); ++i) rank_[order[i]] = i;
+  for (const auto& stream : origins) sites_.push_back(stream.site);
 }
 
 bool stamp_less(const Stamp& a, const Stamp& b, const Ranks& ranks) {
@@ -210,7 +216,9 @@ void RowJoiner::join_column(const Ranks& ranks, std::vector<Discarded>* discarde
     // Of equal stamps the later in order stays, unless it dies sooner.
     for (std::size_t j = 0; j < i && !contained; ++j) {
       const Write& other = *versions_[j].write;
-      contained = other.stamp == w.stamp && outlives(other, w, dead_) && !outlives(w, other, dead_);
+      contained = other.stamp == w.stamp && outlives(other, w, dead_) &&
+                  !outlives(w, other, dead_) &&
+                  !takes_out(versions_[i].cell->value, versions_[j].cell->value);
     }
     if (contained) {
       drop(versions_[i], false, discarded);
@@ -226,6 +234,26 @@ void RowJoiner::join_alike(const Ranks& ranks, std::vector<Discarded>* discarded
   left_.assign(1, versions_.back());
   versions_.pop_back();
   for (const auto& v : versions_) drop(v, false, discarded);
+}
+
+/// The same for a column of several registers: each for itself.
+void RowJoiner::join_registers(const Ranks& ranks, std::vector<Discarded>* discarded) {
+  std::vector<Version> all;
+  all.swap(versions_);
+  const auto less = [](const Version& a, const Version& b) {
+    return register_less(a.cell->value, a.write->stamp.origin, b.cell->value,
+                         b.write->stamp.origin);
+  };
+  std::sort(all.begin(), all.end(), less);
+  std::vector<Version> left;
+  for (auto first = all.begin(); first != all.end();) {
+    const auto last = std::upper_bound(first, all.end(), *first, less);
+    versions_.assign(first, last);
+    join_column(ranks, discarded);
+    left.insert(left.end(), left_.begin(), left_.end());
+    first = last;
+  }
+  left_.swap(left);
 }
 
 /// Fills dead_. True if all versions of both rows live, and were written to the same births.
@@ -264,7 +292,11 @@ void RowJoiner::join(const Row& x, const Row& y, Covered have_x, Covered have_y,
       versions_.push_back({&*a, &x.writes[a->write]});
     for (; b != y.cells.end() && b->column == column; ++b)
       versions_.push_back({&*b, &y.writes[b->write]});
-    if (alike) {
+    const bool parts = std::ranges::any_of(
+        versions_, [](const Version& v) { return v.cell->value.type == Value::Type::part; });
+    if (parts) {
+      join_registers(ranks, discarded);
+    } else if (alike) {
       join_alike(ranks, discarded);
     } else {
       join_column(ranks, discarded);

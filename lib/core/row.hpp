@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -16,9 +17,11 @@ class Ranks {
   /// origins[i] is the stream that Origin i stands for.
   explicit Ranks(std::span<const Stream> origins);
   std::uint32_t of(Origin origin) const { return rank_[origin]; }
+  const Site& site(Origin origin) const { return sites_[origin]; }
 
  private:
   std::vector<std::uint32_t> rank_;
+  std::vector<Site> sites_;
 };
 
 /// Strict total order of stamps: (time, site, stream, seq).
@@ -56,6 +59,7 @@ class RowJoiner {
   bool find_dead(const Row& x, const Row& y, Covered have_x, Covered have_y, Marks& listed);
   void sort_versions(const Ranks& ranks);
   void join_column(const Ranks& ranks, std::vector<Discarded>* discarded);
+  void join_registers(const Ranks& ranks, std::vector<Discarded>* discarded);
   void join_alike(const Ranks& ranks, std::vector<Discarded>* discarded);
 
   Marks dead_;  // births that are dead, of this join
@@ -93,6 +97,7 @@ struct LocalWrite {
     std::uint32_t column = 0;
     Hlc time = 0;
     Value value;
+    std::optional<Stamp> stamp = {};  ///< Instead of `time`: carried along as it was written.
   };
   std::vector<Written> written;  ///< Fresh or upsert: every column (an upsert's untouched columns
                                  ///< have time 0 and keep their old stamp). Else: those changed.

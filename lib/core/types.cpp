@@ -27,6 +27,12 @@ Hash Schema::hash() const {
   put_varint(all, columns.size());
   for (const auto& column : columns) put_prefixed(all, column);
   for (const auto k : key) put_varint(all, k);
+  if (!policies.empty()) put_varint(all, columns.size());  // no key names such a column
+  for (const auto& policy : policies) {
+    put_varint(all, policy.column);
+    put_varint(all, policy.at_ms);
+    put_prefixed(all, policy.name);
+  }
   return hash_parts({"mycelial schema 1", table, all});
 }
 

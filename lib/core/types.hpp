@@ -83,11 +83,12 @@ struct Value {
     real = 2,
     text = 3,
     blob = 4,
-    in_table = 5 /* the application's table holds it */
+    in_table = 5, /* the application's table holds it */
+    part = 6      /* what a merge policy keeps: core/policy/part.hpp */
   };
   Type type = Type::null;
   std::int64_t integer = 0;  ///< Also the bit pattern of a real.
-  ByteView bytes;            ///< Of text and blob; the owner is stated where values are handed out.
+  ByteView bytes;  ///< Of text, blob and part; the owner is stated where values are handed out.
 
   static Value null() { return {}; }
   static Value of(std::int64_t v) { return {Type::integer, v, {}}; }
@@ -95,6 +96,7 @@ struct Value {
   static Value text(ByteView v) { return {Type::text, 0, v}; }
   static Value blob(ByteView v) { return {Type::blob, 0, v}; }
   static Value in_table() { return {Type::in_table, 0, {}}; }
+  static Value part(ByteView v) { return {Type::part, 0, v}; }
   double real() const;
   friend bool operator==(const Value&, const Value&) = default;
 };
@@ -146,6 +148,13 @@ struct Schema {
   std::vector<std::string> columns;
   std::vector<std::uint32_t> key;  ///< Indexes into columns, in key order; empty when keyless.
   std::vector<std::string> formerly = {};  ///< Other names of the table, before ALTER TABLE RENAME.
+  struct PolicyOf {
+    std::uint32_t column = 0;  ///< Index into columns; their number stands for the whole table.
+    std::string name;
+    std::uint64_t at_ms = 0;  ///< When it was chosen.
+    friend bool operator==(const PolicyOf&, const PolicyOf&) = default;
+  };
+  std::vector<PolicyOf> policies = {};  ///< Merge policies that have been chosen.
   friend bool operator==(const Schema&, const Schema&) = default;
   Hash hash() const;  ///< Of all but `formerly`.
 };

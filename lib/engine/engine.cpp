@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/policy_adapter.hpp"
+
 namespace mycelial::engine {
 namespace {
 
@@ -23,6 +25,9 @@ Result<std::shared_ptr<Engine>> Engine::open(Setup setup) {
   options.create = setup.create;
   options.exclusive = setup.options.exclusive;
   options.synchronous_full = setup.synchronous_full;
+  auto mergers = mergers_of(setup.options.policies);
+  if (!mergers.ok()) return mergers.status();
+  options.mergers = std::move(mergers).value();
   auto store = storage::Store::open(setup.path, options);
   if (!store.ok()) return store.status();
   return over(std::move(setup), std::move(store).value());
@@ -130,6 +135,22 @@ Status Engine::untrack_all() {
   Status status = usable();
   if (status.ok()) input([&] { status = told(store_->untrack_all()); });
   return status;
+}
+
+Status Engine::set_policy(const std::string& table, const std::string& column,
+                          const std::string& policy) {
+  Status status = usable();
+  if (status.ok())
+    input([&] {
+      status = told(store_->set_policy(table, column, policy));
+      schedule_.dirty(now());
+    });
+  return status;
+}
+
+Result<std::vector<PolicyInfo>> Engine::policies() {
+  if (Status status = usable(); !status.ok()) return status;
+  return store_->policies();
 }
 
 Status Engine::add_transport(std::unique_ptr<Transport> transport) {

@@ -75,6 +75,14 @@ class Shell final : public Replica {
   Status untrack_all() override {
     return patient<Status>([](Engine& e) { return e.untrack_all(); });
   }
+  Status set_policy(const std::string& table, const std::string& column,
+                    const std::string& policy) override {
+    return patient<Status>(
+        [table, column, policy](Engine& e) { return e.set_policy(table, column, policy); });
+  }
+  Result<std::vector<PolicyInfo>> policies() override {
+    return patient<Result<std::vector<PolicyInfo>>>([](Engine& e) { return e.policies(); });
+  }
   Status add_transport(std::unique_ptr<Transport> transport) override {
     const auto box = std::make_shared<std::unique_ptr<Transport>>(std::move(transport));
     return call<Status>([box](Engine& e) { return e.add_transport(std::move(*box)); });

@@ -25,6 +25,8 @@ class Applier {
   void reveal(TableIo& io, const ColumnMoves& moved);
   /// Without a unit: what was known of one table belongs to another one.
   void adopt(const TableMove& move);
+  /// Without a unit: shows every row by the policies of now.
+  void show_by_policies(TableIo& io);
 
  private:
   struct Target {  ///< The table that the rows of a block belong to.
@@ -60,6 +62,7 @@ class Applier {
     std::size_t size_ = 0;
   };
   void learn(const core::Schema& schema);
+  void learn_policies(const core::Schema& schema);
   Target& target(const Hash& schema_hash);
   void apply_block(codec::BlockReader& block);
   void translate(core::Row& row, const std::vector<core::Origin>& origins, const Target& t);
@@ -86,6 +89,8 @@ class Applier {
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
               const core::Row& merged);
   bool gather_values(const Target& t, const core::Row& merged);
+  void gather_by_policy(const Target& t, const core::Identity& identity, const BookRow& before,
+                        const core::Row& merged);
   void show(const Target& t, const core::Identity& identity, const BookRow& before,
             core::Row& merged);
   bool keeps_key(const Target& t, const core::Identity& identity, const RowRef& ref);

@@ -6,6 +6,7 @@
 
 #include "base/limits.hpp"
 #include "core/hybrid_clock.hpp"
+#include "core/policy/part.hpp"
 #include "storage/applier.hpp"
 
 namespace mycelial::storage {
@@ -89,6 +90,7 @@ void Applier::run(ByteView body) {
 
 void Applier::learn(const core::Schema& schema) {
   s_.remember_schema(schema, false);
+  learn_policies(schema);
   if (schema.formerly.empty()) return;
   for (const auto& move : learn_names(s_.db_, schema.table, schema.formerly)) {
     Applier(s_).adopt(move);
@@ -198,6 +200,7 @@ void Applier::add_overruled() {
   for (std::size_t i = 0; i < merged_.cells.size(); ++i) {
     if (core::is_winner(merged_, i, ranks)) continue;
     const auto& cell = merged_.cells[i];
+    if (cell.value.type == Type::part) continue;  // others of its column are no rivals
     const auto& write = merged_.writes[cell.write];
     const auto* best = core::winner(merged_, cell.column, ranks);
     if (merged_.writes[best->write].stamp == write.stamp) continue;
@@ -274,10 +277,7 @@ void Applier::keep_shown(const Target& t, const core::Identity& identity, std::i
                          core::Row& merged) {
   const auto& ranks = s_.meta_.ranks();
   for (std::size_t i = 0; i < merged.cells.size(); ++i) {
-    auto& cell = merged.cells[i];
-    if (t.io->position_of(cell.column) && core::is_winner(merged, i, ranks)) {
-      cell.value = core::Value::in_table();
-    }
+    if (t.io->holds(merged, i, ranks)) merged.cells[i].value = core::Value::in_table();
   }
   s_.put_shown(*t.io, rowid, identity, merged);
 }
@@ -288,11 +288,12 @@ bool Applier::gather_values(const Target& t, const core::Row& merged) {
   values_.resize(t.io->column_ids().size());
   changed_.clear();
   bool losers_in_table = false;
+  const bool merges = t.io->has_policies() || core::has_parts(merged);
   const auto& ranks = s_.meta_.ranks();
   for (std::size_t i = 0; i < merged.cells.size(); ++i) {
     const auto& cell = merged.cells[i];
     const auto position = t.io->position_of(cell.column);
-    if (!position) continue;
+    if (!position || (merges && t.io->merges_by_policy(merged, *position))) continue;
     const bool best = core::is_winner(merged, i, ranks);
     if (cell.value.type == Type::in_table) {
       losers_in_table |= !best;
@@ -305,9 +306,29 @@ bool Applier::gather_values(const Target& t, const core::Row& merged) {
   return losers_in_table;
 }
 
+/// The same for columns whose policy makes one value of several.
+void Applier::gather_by_policy(const Target& t, const core::Identity& identity,
+                               const BookRow& before, const core::Row& merged) {
+  if (!t.io->has_policies() && !core::has_parts(merged)) return;
+  std::optional<std::span<const core::Value>> now;
+  for (std::uint32_t i = 0; i < values_.size(); ++i) {
+    if (!t.io->merges_by_policy(merged, i)) continue;
+    const auto shown =
+        core::shown_value(t.io->policy_of(i), merged, t.io->column_ids()[i], s_.meta_.ranks());
+    if (!shown) continue;
+    if (before.shown() && !now) now = t.io->read({before.rowid, identity});
+    if (now && (*now)[i] == shown->view()) continue;
+    values_[i] = keep(shown->view());
+    changed_.push_back(i);
+  }
+  if (now) t.io->release();
+  std::ranges::sort(changed_);
+}
+
 void Applier::show(const Target& t, const core::Identity& identity, const BookRow& before,
                    core::Row& merged) {
   const bool losers_in_table = gather_values(t, merged);
+  gather_by_policy(t, identity, before, merged);
   if (before.shown()) {
     const RowRef ref{before.rowid, identity};
     if (losers_in_table) {  // the table is about to lose a value that still counts
@@ -408,6 +429,10 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
   for (const auto& d : discarded_) {
     const core::Mark dot{d.stamp.origin, d.stamp.seq};
     if (dot.origin == 0) continue;
+    if (!d.died && d.value.type == Type::part &&
+        core::get_part(d.value.bytes)->kind != core::Part::Kind::member) {
+      continue;  // what a site has contributed, replaced by the site
+    }
     // Carried along by an upsert whose author knew it: known here too, but for what a cut brings.
     const bool carried = d.carrier != dot;
     const bool known = held(d.carrier) ? author_saw(dot) : carried && held(dot);
@@ -449,7 +474,17 @@ const core::Schema* StoreImpl::schema_of(const Hash& hash) {
   schema.table = in.prefixed();
   schema.columns.resize(std::min<std::uint64_t>(in.varint(), in.left()));
   for (auto& c : schema.columns) c = in.prefixed();
-  while (in.ok() && !in.at_end()) schema.key.push_back(static_cast<std::uint32_t>(in.varint()));
+  while (in.ok() && !in.at_end()) {
+    const auto column = static_cast<std::uint32_t>(in.varint());
+    if (column == schema.columns.size()) break;  // policies follow
+    schema.key.push_back(column);
+  }
+  while (in.ok() && !in.at_end()) {
+    auto& policy = schema.policies.emplace_back();
+    policy.column = static_cast<std::uint32_t>(in.varint());
+    policy.at_ms = in.varint();
+    policy.name = in.prefixed();
+  }
   return &(schemas_[hash] = std::move(schema));
 }
 
@@ -459,6 +494,12 @@ void StoreImpl::remember_schema(const core::Schema& schema, bool announced) {
   put_varint(record, schema.columns.size());
   for (const auto& c : schema.columns) put_prefixed(record, c);
   for (const auto k : schema.key) put_varint(record, k);
+  if (!schema.policies.empty()) put_varint(record, schema.columns.size());
+  for (const auto& policy : schema.policies) {
+    put_varint(record, policy.column);
+    put_varint(record, policy.at_ms);
+    put_prefixed(record, policy.name);
+  }
   const Hash hash = schema.hash();
   Statement s(
       db_,

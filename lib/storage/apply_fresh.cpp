@@ -2,6 +2,7 @@
 // Rows that nobody has heard of: the usual case, inserted without looking first, many at once.
 #include <algorithm>
 
+#include "core/policy/part.hpp"
 #include "storage/applier.hpp"
 
 namespace mycelial::storage {
@@ -12,6 +13,7 @@ bool Applier::is_fresh(const core::Row& piece) const {
       piece.writes[0].targets != piece.births) {
     return false;
   }
+  if (core::has_parts(piece)) return false;
   const auto birth = piece.births[0];
   const auto covered = s_.meta_.covered();
   return birth.origin != 0 && birth.seq > covered[birth.origin] &&
@@ -51,7 +53,7 @@ bool Applier::has_columns_of_batch(const core::Row& piece) {
 
 /// Whether the piece can be written together with those in the batch.
 bool Applier::joins_batch(const Target& t, const core::RowPiece& piece) {
-  if (!t.io) return false;
+  if (!t.io || t.io->has_policies()) return false;
   if (!is_fresh(piece.row)) return joins_updates(t, piece);
   if (batch_.rows().empty()) {
     if (!begins_batch(t, piece.row)) return false;
@@ -128,7 +130,7 @@ std::size_t Applier::insert_into_keyed_table(Target& t, std::span<core::RowPiece
 }
 
 bool Applier::insert_fresh(Target& t, const core::Identity& identity, core::Row& piece) {
-  if (!t.io || is_known(t, identity)) return false;
+  if (!t.io || t.io->has_policies() || is_known(t, identity)) return false;
   gather_values(t, piece);
   std::int64_t rowid = 0;
   if (!t.io->fits(identity, values_)) return false;

@@ -28,11 +28,13 @@ bool are_distinct(std::span<const std::int64_t> rowids) {
 /// Whether the row that before_ tells becomes `state` by this piece, and that is all there is to
 /// it. Columns under UNIQUE, and so keys, are not for here: they move rows and hide them.
 bool Applier::is_overwrite(const Target& t, const core::Row& piece, RowState& state) {
-  if (!t.io || !before_.shown() || joins_own_ || !theirs_.empty()) return false;
+  if (!t.io || t.io->has_policies() || !before_.shown() || joins_own_ || !theirs_.empty())
+    return false;
   const auto& unique = t.io->unique_columns();
   return t.io->overwriter().join(before_.state, piece, seen_, state) &&
          std::ranges::none_of(piece.cells, [&](const auto& cell) {
-           return std::ranges::binary_search(unique, cell.column);
+           return cell.value.type == core::Value::Type::part ||
+                  std::ranges::binary_search(unique, cell.column);
          });
 }
 

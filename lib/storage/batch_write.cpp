@@ -81,6 +81,7 @@ struct BatchWrite::Source {
         return sqlite3_result_blob64(out, bytes, v.bytes.size(), SQLITE_STATIC);
       case core::Value::Type::null:
       case core::Value::Type::in_table:
+      case core::Value::Type::part:  // never in a batch
         return sqlite3_result_null(out);
     }
   }

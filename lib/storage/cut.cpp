@@ -35,6 +35,14 @@ core::Schema cut_schema(Connection& db, std::uint32_t id, std::vector<std::uint3
     places[column] = static_cast<std::uint32_t>(schema.columns.size());
     schema.columns.push_back(std::move(name));
   }
+  for (auto& choice : policy_choices(db, id)) {
+    const auto all = static_cast<std::uint32_t>(schema.columns.size());
+    const bool whole = choice.column == kWholeTable;
+    const auto column = whole                           ? all
+                        : choice.column < places.size() ? places[choice.column]
+                                                        : kNowhere;
+    if (column <= all) schema.policies.push_back({column, choice.name, choice.at_ms});
+  }
   return schema;
 }
 

@@ -95,6 +95,7 @@ void put_canonical(Bytes& out, const core::Value& value, Collation collation) {
       break;
     case Type::null:
     case Type::in_table:
+    case Type::part:
       break;
   }
 }

@@ -79,6 +79,7 @@ void put_value(Bytes& out, const core::Value& v) {
       break;
     case Type::text:
     case Type::blob:
+    case Type::part:
       put_prefixed(out, v.bytes);
       break;
     case Type::null:
@@ -95,6 +96,7 @@ core::Value get_value(ByteReader& in) {
       return {type, unzigzag(in.varint()), {}};
     case Type::text:
     case Type::blob:
+    case Type::part:
       return {type, 0, in.prefixed()};
     default:
       return {type, 0, {}};

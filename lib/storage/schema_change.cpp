@@ -26,6 +26,7 @@ void StoreImpl::load_tables() {
     const auto id = info.id;
     names.push_back(info.name);
     tables_[id] = std::make_unique<TableIo>(db_, app_triggers_, std::move(info));
+    tables_[id]->set_policies(table_policies(db_, tables_[id]->info(), options_.mergers));
   }
   app_triggers_.refresh(names);
 }
@@ -246,7 +247,9 @@ void Applier::adopt(const TableMove& move) {
       .bind(1, move.from)
       .bind(2, move.to)
       .run();
+  move_policies(s_.db_, move.from, move.to, places);
   merge_numbers(s_.db_, move);
+  if (t.io) s_.adopt_policies(*t.io);
   if (t.changed) s_.changed_tables_.insert(t.io->info().name);
   for (const auto& [table, contested] : contested_) s_.settle(table, contested);
 }

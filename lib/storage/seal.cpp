@@ -12,9 +12,9 @@ namespace mycelial::storage {
 namespace {
 
 /// The value of an SQL expression.
-std::string literal_of(Connection& db, std::string_view expression) {
+core::OwnedValue value_of(Connection& db, std::string_view expression) {
   Statement s(db, "SELECT " + std::string(expression));
-  return to_literal(s.step() ? s.value(0) : core::Value::null());
+  return s.step() ? core::OwnedValue(s.value(0)) : core::OwnedValue();
 }
 
 }  // namespace
@@ -269,6 +269,66 @@ void Sealer::describe(const Gathered& g, std::span<const core::Value> values, bo
     const core::Hlc time = changed ? it->second : w.fresh ? w.time : 0;
     w.written.push_back({ids[i], time, values[i]});
   }
+  if (g.io->policies().atomic) write_whole_row(*g.io, values, w);
+  if (g.io->has_policies()) write_by_policies(*g.io, old_, values, w);
+}
+
+/// A row that is written is written whole.
+void Sealer::write_whole_row(const TableIo& io, std::span<const core::Value> values,
+                             core::LocalWrite& w) {
+  core::Hlc last = 0;
+  for (const auto& written : w.written) last = std::max(last, written.time);
+  if (last == 0) return;
+  w.written.clear();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    w.written.push_back({io.column_ids()[i], last, values[i]});
+  }
+}
+
+/// Turns what was written to columns with policies into versions of their registers.
+void Sealer::write_by_policies(const TableIo& io, const core::Row& before,
+                               std::span<const core::Value> values, core::LocalWrite& w) {
+  const core::Row none;
+  std::vector<core::LocalWrite::Written> plain;
+  plain.swap(w.written);
+  parts_.clear();
+  for (const auto& written : plain) {
+    const auto position = *io.position_of(written.column);
+    const auto& policy = io.policy_of(position);
+    if (policy.kind == core::Policy::Kind::lww) {
+      w.written.push_back(written);
+      continue;
+    }
+    const bool changed = written.time != 0;
+    core::write_column(
+        {policy, w.fresh ? none : before, written.column, dot_.origin, written.time, changed,
+         w.upsert && !w.fresh, values[position], default_of(io, position).view()},
+        s_.meta_.ranks(), parts_, w.written);
+  }
+}
+
+/// The table shows what the policies make of what was written to it.
+void Sealer::show_by_policies(const Gathered& g, const core::Row& row) {
+  auto& io = *g.io;
+  const RowRef ref{io.has_rowid() ? *g.what->slot : 0, g.what->identity};
+  const auto now = io.read(ref);
+  if (!now) return;
+  std::vector<std::uint32_t> changed;
+  std::vector<core::Value> values(now->size());
+  std::deque<Bytes> bytes;
+  for (std::uint32_t i = 0; i < values.size(); ++i) {
+    if (!io.merges_by_policy(row, i)) continue;
+    const auto shown =
+        core::shown_value(io.policy_of(i), row, io.column_ids()[i], s_.meta_.ranks());
+    if (!shown || shown->view() == (*now)[i]) continue;
+    values[i] = shown->view();
+    values[i].bytes = bytes.emplace_back(values[i].bytes);
+    changed.push_back(i);
+  }
+  io.release();
+  if (changed.empty() || io.update(ref, changed, values) == SQLITE_OK) return;
+  s_.demote(io, g.what->identity);
+  contested_[io.info().id].insert(g.what->identity);
 }
 
 /// True while capture cannot tell who wrote the column: it came since the triggers were made.
@@ -279,14 +339,17 @@ bool Sealer::is_unwatched(const TableIo& io, std::uint32_t column) const {
 
 /// True for a value that a column shows by itself: nobody wrote it.
 bool Sealer::is_default(const TableIo& io, std::size_t position, const core::Value& value) {
+  return to_literal(value) == to_literal(default_of(io, position).view());
+}
+
+const core::OwnedValue& Sealer::default_of(const TableIo& io, std::size_t position) {
   auto& known = defaults_[{io.info().id, position}];
   if (!known) {
     Statement text(s_.db_, "SELECT dflt_value FROM pragma_table_xinfo(?1) WHERE name = ?2");
     text.bind_text(1, io.info().name).bind_text(2, io.info().columns[position].name);
-    known = text.step() && !text.is_null(0) ? literal_of(s_.db_, text.text(0))
-                                            : to_literal(core::Value::null());
+    known = text.step() && !text.is_null(0) ? value_of(s_.db_, text.text(0)) : core::OwnedValue();
   }
-  return to_literal(value) == *known;
+  return *known;
 }
 
 void Sealer::find_before(const Gathered& g) {
@@ -311,6 +374,7 @@ void Sealer::seal_row(const Gathered& g) {
     if (const auto found = g.io->read(ref)) values = *found;
   }
   const bool was_alive = core::is_alive(old_);
+  const bool shown = !values.empty();
   if (!was_alive && values.empty() && before_.place == BookRow::Place::none) return;
   describe(g, values, was_alive);
   core::local_piece(old_, local_, s_.meta_.ranks(), piece_.row);
@@ -326,6 +390,9 @@ void Sealer::seal_row(const Gathered& g) {
     if (!values.empty() || was_alive) touched_tables_.insert(table);
   } else if (before_.place == BookRow::Place::segment && g.what->slot && tables_[table].rebuilt) {
     s_.put_shown(*g.io, *g.what->slot, g.what->identity, old_);  // only its place is new
+  }
+  if (g.io->has_policies() && shown) {
+    show_by_policies(g, piece_.row == core::Row{} ? old_ : merged_);
   }
 }
 
@@ -350,8 +417,7 @@ void Sealer::keep(const Gathered& g, const BookRow& before, core::Row& merged, b
   for (std::size_t i = 0; shown && i < merged.cells.size(); ++i) {
     // A column that is new here may have a value that the table does not show yet: it stays.
     auto& cell = merged.cells[i];
-    if (merged.writes[cell.write].carrier == dot_ && g.io->position_of(cell.column) &&
-        core::is_winner(merged, i, s_.meta_.ranks())) {
+    if (merged.writes[cell.write].carrier == dot_ && g.io->holds(merged, i, s_.meta_.ranks())) {
       cell.value = core::Value::in_table();
     }
   }
@@ -422,10 +488,7 @@ void Sealer::begin() {
 /// The table holds what wins; other values stay with the row.
 void Sealer::show_cells(const TableIo& io, core::Row& row) {
   for (std::size_t i = 0; i < row.cells.size(); ++i) {
-    auto& cell = row.cells[i];
-    if (io.position_of(cell.column) && core::is_winner(row, i, s_.meta_.ranks())) {
-      cell.value = core::Value::in_table();
-    }
+    if (io.holds(row, i, s_.meta_.ranks())) row.cells[i].value = core::Value::in_table();
   }
 }
 
@@ -476,13 +539,14 @@ void Sealer::returning_row(TableIo& io, std::int64_t rowid, const core::Identity
     const bool written = same ? !*same : !known && !is_default(io, i, values[i]);
     if (written) w.written.push_back({ids[i], w.time, values[i]});
   }
+  if (io.has_policies()) write_by_policies(io, old, values, w);
   core::Row piece;
   if (!w.written.empty()) piece = core::local_piece(old, w, s_.meta_.ranks());
   auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
   bool as_shown = true;
-  for (std::size_t i = 0; i < values.size() && as_shown; ++i) {
-    const auto* best = core::winner(merged, ids[i], s_.meta_.ranks());
-    as_shown = best ? best->value == values[i] : is_default(io, i, values[i]);
+  for (std::uint32_t i = 0; i < values.size() && as_shown; ++i) {
+    const auto best = core::shown_value(io.policy_of(i), merged, ids[i], s_.meta_.ranks());
+    as_shown = best ? best->view() == values[i] : is_default(io, i, values[i]);
   }
   if (as_shown) {
     show_cells(io, merged);
@@ -519,11 +583,12 @@ std::optional<core::UnitRef> Sealer::run() {
   if (last_number_ > 0) clear_journal(s_.db_, last_number_);
   s_.meta_.clock = clock_.state();
   const auto rekeyed = std::exchange(s_.losers_, {});
-  if (count_ == 0) return std::nullopt;
-  const auto unit = s_.publish(writer_);
+  std::optional<core::UnitRef> unit;
+  if (count_ > 0) unit = s_.publish(writer_);
   for (const auto table : touched_tables_) {
-    if (s_.has_hidden(table)) s_.settle(table, freed(table, rekeyed));
+    if (s_.has_hidden(table)) contested_[table].merge(freed(table, rekeyed));
   }
+  for (auto& [table, rows] : contested_) s_.settle(table, std::move(rows));
   return unit;
 }
 

@@ -2,6 +2,7 @@
 // One sealing: replays the journal, finds out what became of each row, writes the set.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <span>
@@ -54,6 +55,11 @@ class Sealer {
   void find_before(const Gathered& g);
   bool is_unwatched(const TableIo& io, std::uint32_t column) const;
   bool is_default(const TableIo& io, std::size_t position, const core::Value& value);
+  const core::OwnedValue& default_of(const TableIo& io, std::size_t position);
+  void write_whole_row(const TableIo& io, std::span<const core::Value> values, core::LocalWrite& w);
+  void write_by_policies(const TableIo& io, const core::Row& before,
+                         std::span<const core::Value> values, core::LocalWrite& w);
+  void show_by_policies(const Gathered& g, const core::Row& row);
   void seal_row(const Gathered& g);
   void list_replaced(const Gathered& g, std::span<const core::Value> values);
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
@@ -72,8 +78,9 @@ class Sealer {
   std::set<std::uint32_t> touched_tables_;
   std::set<Hash> schemas_;
   codec::BodyWriter writer_;
-  /// (table, position) -> the column's default value, as a literal.
-  std::map<std::pair<std::uint32_t, std::size_t>, std::optional<std::string>> defaults_;
+  /// (table, position) -> the column's default value.
+  std::map<std::pair<std::uint32_t, std::size_t>, std::optional<core::OwnedValue>> defaults_;
+  std::map<std::uint32_t, std::set<core::Identity>> contested_;
   const TableIo* last_emitted_ = nullptr;
   // Of the row at hand; memory used again.
   RowEntry entry_;
@@ -81,6 +88,7 @@ class Sealer {
   core::Row old_, merged_;
   core::RowPiece piece_;
   core::LocalWrite local_;
+  std::deque<Bytes> parts_;  // bytes of values in local_
   core::RowJoiner joiner_;
   std::vector<core::Discarded> discarded_;
   std::uint64_t last_number_ = 0;

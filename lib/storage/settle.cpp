@@ -4,6 +4,7 @@
 // higher one holds one of its values. Hidden rows are kept whole and return when the value is free.
 #include <algorithm>
 
+#include "core/policy/part.hpp"
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -11,11 +12,19 @@ namespace mycelial::storage {
 using Type = core::Value::Type;
 
 /// The values that a row would show, by position.
-std::vector<core::Value> StoreImpl::values_of(TableIo& io, const core::Row& row) {
+std::vector<core::Value> StoreImpl::values_of(TableIo& io, const core::Row& row,
+                                              std::deque<Bytes>& bytes) {
   std::vector<core::Value> out(io.column_ids().size());
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto* cell = core::winner(row, io.column_ids()[i], meta_.ranks());
-    if (cell && cell->value.type != Type::in_table) out[i] = cell->value;
+  const bool merges = io.has_policies() || core::has_parts(row);
+  for (std::uint32_t i = 0; i < out.size(); ++i) {
+    const auto id = io.column_ids()[i];
+    const auto* cell = core::winner(row, id, meta_.ranks());
+    if (!cell || cell->value.type == Type::in_table) continue;
+    out[i] = cell->value;
+    if (!merges || !io.merges_by_policy(row, i)) continue;
+    const auto shown = core::shown_value(io.policy_of(i), row, id, meta_.ranks());
+    out[i] = shown->view();
+    out[i].bytes = bytes.emplace_back(out[i].bytes);
   }
   return out;
 }
@@ -46,7 +55,8 @@ void StoreImpl::put_hidden(TableIo& io, ByteView identity, RowStatus status, con
                            ByteView blocker) {
   put_record(io.info().id, identity, status, row, blocker);
   drop_claims(io.info().id, identity);
-  const auto values = values_of(io, row);
+  std::deque<Bytes> bytes;
+  const auto values = values_of(io, row, bytes);
   for (std::size_t i = 0; i < io.indexes(); ++i) {
     const Bytes claim = io.claim_of(i, values);
     if (claim.empty()) continue;
@@ -119,7 +129,8 @@ std::vector<StoreImpl::Rival> StoreImpl::rivals_of(TableIo& io,
     const auto at = find_row(table_number, &io, id);
     const auto row = unpack(at, nullptr);
     if (!core::is_alive(row)) continue;
-    const auto values = values_of(io, row);
+    std::deque<Bytes> bytes;
+    const auto values = values_of(io, row, bytes);
     for (std::size_t i = 0; i < io.indexes(); ++i) {
       if (const auto holder = io.holder(i, values)) contested.insert(identity_of(io, *holder));
     }
@@ -148,17 +159,16 @@ void StoreImpl::book_shown(TableIo& io, Rival& r, std::int64_t rowid) {
   const std::uint32_t table_number = io.info().id;
   erase_record(table_number, r.identity);
   drop_claims(table_number, r.identity);
-  for (auto& cell : r.row.cells) {
-    if (io.position_of(cell.column) && core::winner(r.row, cell.column, meta_.ranks()) == &cell) {
-      cell.value = core::Value::in_table();
-    }
+  for (std::size_t i = 0; i < r.row.cells.size(); ++i) {
+    if (io.holds(r.row, i, meta_.ranks())) r.row.cells[i].value = core::Value::in_table();
   }
   put_shown(io, rowid, r.identity, r.row);
 }
 
 /// Shows a row if its table takes it, else keeps it hidden.
 void StoreImpl::place(TableIo& io, Rival& r) {
-  const auto values = values_of(io, r.row);
+  std::deque<Bytes> bytes;
+  const auto values = values_of(io, r.row, bytes);
   std::vector<std::uint32_t> given;
   for (const auto& cell : r.row.cells) {
     if (const auto p = io.position_of(cell.column)) given.push_back(*p);

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/policy/part.hpp"
+
 namespace mycelial::storage {
 namespace {
 
@@ -128,6 +130,8 @@ Statement& Statement::bind(int i, const core::Value& v) {
       return bind_text(i, v.bytes);
     case core::Value::Type::blob:
       return bind_blob(i, v.bytes);
+    case core::Value::Type::part:
+      return bind(i, core::plain(v));
     case core::Value::Type::null:
     case core::Value::Type::in_table:
       break;
@@ -294,6 +298,8 @@ std::string to_literal(const core::Value& value) {
       return quote_text(value.bytes);
     case core::Value::Type::blob:
       return "x'" + to_hex(value.bytes) + "'";
+    case core::Value::Type::part:
+      return to_literal(core::plain(value));
     default:
       return "NULL";
   }

@@ -82,6 +82,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       refresh(true);
       check_identity();
       finish_rearming();
+      show_known_policies();
       work();
       segments_->flush();
       if (sealed_now_) renew_nonce(nonce_);
@@ -172,6 +173,7 @@ void StoreImpl::refresh(bool may_write) {
     if (segments_) segments_->discard();
     identity_checked_ = false;
     cache_version_ = version;
+    reload_policies();
   }
   if (!segments_) segments_ = std::make_unique<Segments>(db_);
   rearm_if_schema_changed(may_write);

@@ -16,6 +16,7 @@
 #include "mycelial/environment.hpp"
 #include "mycelial/replica.hpp"
 #include "mycelial/status.hpp"
+#include "storage/policies.hpp"
 
 namespace mycelial::storage {
 
@@ -28,6 +29,7 @@ struct StoreOptions {
   /// Take the lease of the file (one holder at a time, also across processes) and check identity:
   /// a copied or restored file gets a new site id. False: look, track and seal only.
   bool exclusive = true;
+  Mergers mergers;               ///< Merge policies of the program, by name.
   bool synchronous_full = true;  ///< False only in tests on throw-away files.
 };
 
@@ -41,6 +43,10 @@ class Store : public core::Depot {
   virtual Result<std::vector<TrackedTable>> track_all() = 0;
   virtual Status untrack(const std::string& table) = 0;
   virtual Status untrack_all() = 0;
+  /// Chooses the merge policy of a column, or of the table (empty `column`), for the whole fleet.
+  virtual Status set_policy(const std::string& table, const std::string& column,
+                            const std::string& policy) = 0;
+  virtual Result<std::vector<PolicyInfo>> policies() = 0;
 
   /// True when another connection committed since the last call (cheap: PRAGMA data_version).
   virtual bool changed_outside() = 0;

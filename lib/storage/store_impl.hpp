@@ -5,11 +5,12 @@
 //   apply.cpp  unit -> rows                       settle.cpp  UNIQUE: who is shown
 //   tail.cpp   sets kept for peers                cut.cpp     all that a peer lacks
 //   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check
-//   overruled.cpp  values that nobody sees
+//   overruled.cpp  values that nobody sees        choose_policy.cpp  merge policies, chosen
 //   schema_change.cpp  ALTER TABLE by anybody     rebuild.cpp  tables that were made anew
 //   returning.cpp      tables that were untracked and are tracked again
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -70,6 +71,9 @@ class StoreImpl final : public Store {
   Result<std::vector<TrackedTable>> track_all() override;
   Status untrack(const std::string& table) override;
   Status untrack_all() override;
+  Status set_policy(const std::string& table, const std::string& column,
+                    const std::string& policy) override;
+  Result<std::vector<PolicyInfo>> policies() override;
   bool changed_outside() override;
   Result<std::uint64_t> journal_entries(std::uint64_t limit) override;
   Result<std::vector<core::UnitRef>> seal() override;
@@ -135,6 +139,13 @@ class StoreImpl final : public Store {
   void park(TableIo& io);
   void untrack_one(std::uint32_t id);
   TableIo* tracked_here(const std::string& name);
+
+  // choose_policy.cpp
+  void note_policy(TableIo* io, std::uint32_t table, const PolicyChoice& lost,
+                   const PolicyChoice& won);
+  void adopt_policies(TableIo& io);
+  void reload_policies();
+  void show_known_policies();
 
   // seal.cpp
   std::optional<core::UnitRef> seal_journal();
@@ -202,7 +213,7 @@ class StoreImpl final : public Store {
   void put_hidden(TableIo& io, ByteView identity, RowStatus status, const core::Row& row,
                   ByteView blocker);
   void drop_claims(std::uint32_t table, ByteView identity);
-  std::vector<core::Value> values_of(TableIo& io, const core::Row& row);
+  std::vector<core::Value> values_of(TableIo& io, const core::Row& row, std::deque<Bytes>& bytes);
   std::set<core::Identity> claimants(TableIo& io, std::span<const core::Value> values);
 
   // cut.cpp
@@ -246,6 +257,7 @@ class StoreImpl final : public Store {
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
   bool rowids_checked_ = false;            // in this run, or since the last transaction that failed
+  std::int64_t policies_version_ = 0;
   std::vector<core::UnitRef> publishing_;  // made or applied in this transaction, in that order
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
   bool sync_later_ = false;                // commits are made durable by after_commit()

@@ -74,6 +74,33 @@ TableIo::TableIo(Connection& db, AppTriggers& triggers, TableInfo info)
   }
 }
 
+void TableIo::set_policies(TablePolicies policies) {
+  policies_ = std::move(policies);
+  schema_.policies.clear();
+  for (const auto& choice : policies_.choices) {
+    const bool whole = choice.column == kWholeTable;
+    const auto position = position_of(choice.column);
+    if (!whole && !position) continue;
+    const auto column = whole ? static_cast<std::uint32_t>(ids_.size()) : *position;
+    schema_.policies.push_back({column, choice.name, choice.at_ms});
+  }
+  hash_ = schema_.hash();
+}
+
+bool TableIo::merges_by_policy(const core::Row& row, std::uint32_t position) const {
+  if (policy_of(position).kind != core::Policy::Kind::lww) return true;
+  return std::ranges::any_of(row.cells, [&](const core::Cell& c) {
+    return c.value.type == core::Value::Type::part && c.column == ids_[position];
+  });
+}
+
+bool TableIo::holds(const core::Row& row, std::size_t i, const core::Ranks& ranks) const {
+  const auto& cell = row.cells[i];
+  const auto position = position_of(cell.column);
+  return position && cell.value.type != core::Value::Type::part &&
+         policy_of(*position).kind == core::Policy::Kind::lww && core::is_winner(row, i, ranks);
+}
+
 std::string TableIo::where() const {
   if (has_rowid()) return rowid_name_ + " = ?";
   std::string out;

@@ -14,6 +14,7 @@
 #include "storage/batch_write.hpp"
 #include "storage/identity.hpp"
 #include "storage/overwriter.hpp"
+#include "storage/policies.hpp"
 #include "storage/row_state.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/table_info.hpp"
@@ -43,6 +44,18 @@ class TableIo {
     if (column_id >= positions_.size() || positions_[column_id] == kNowhere) return std::nullopt;
     return positions_[column_id];
   }
+  /// Merge policies, as they are chosen now.
+  void set_policies(TablePolicies policies);
+  const TablePolicies& policies() const { return policies_; }
+  /// Some column has another policy than last-writer-wins.
+  bool has_policies() const { return !policies_.columns.empty(); }
+  const core::Policy& policy_of(std::uint32_t position) const {
+    return has_policies() ? policies_.columns[position] : kLastWriterWins;
+  }
+  /// Whether the column shows something else than the last write.
+  bool merges_by_policy(const core::Row& row, std::uint32_t position) const;
+  /// Whether the table holds the value of row.cells[i], so that the book need not.
+  bool holds(const core::Row& row, std::size_t i, const core::Ranks& ranks) const;
   bool has_rowid() const { return info_.kind != TableKind::without_rowid; }
 
   /// The row's values by position, or nothing. They live until the next read() or release().
@@ -93,6 +106,7 @@ class TableIo {
 
  private:
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
+  static constexpr core::Policy kLastWriterWins{};
   std::string where() const;
   bool can_name_rowid() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
@@ -107,6 +121,7 @@ class TableIo {
   Hash hash_;
   std::vector<std::uint32_t> ids_;
   ColumnSet columns_;
+  TablePolicies policies_;
   Overwriter overwriter_{columns_};
   std::vector<std::uint32_t> unique_;     // stable ids of the columns under UNIQUE, sorted
   std::vector<std::uint32_t> positions_;  // by stable id; kNowhere where this table lacks it

@@ -281,8 +281,8 @@ Status StoreImpl::untrack_all() {
     db_.forget_cached();
     Transaction transaction(db_);
     drop_capture_tables(db_);
-    for (const char* name : {"conflict", "claim", "row", "ident", "segment", "schema", "set",
-                             "context", "stream", "meta"}) {
+    for (const char* name : {"conflict", "claim", "row", "ident", "segment", "schema", "policy",
+                             "set", "context", "stream", "meta"}) {
       db_.exec(fmt::format("DROP TABLE IF EXISTS mycelial_{}", name));
     }
     if (drop_sequence) forget_sequence(db_);

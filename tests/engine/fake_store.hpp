@@ -33,6 +33,10 @@ class FakeStore final : public storage::Store {
   }
   Status untrack(const std::string&) override { return {}; }
   Status untrack_all() override { return {}; }
+  Status set_policy(const std::string&, const std::string&, const std::string&) override {
+    return {};
+  }
+  Result<std::vector<PolicyInfo>> policies() override { return std::vector<PolicyInfo>(); }
   bool changed_outside() override {
     ++looks;
     return std::exchange(changed_, false);

@@ -34,6 +34,7 @@ int digest(const Arguments& a);
 int conflicts(const Arguments& a);
 int check(const Arguments& a);
 int seal(const Arguments& a);
+int policy(const Arguments& a);
 
 /// Prints "mycelial: message" to stderr; gives kFailed, or kUsage if the command line is to blame.
 int fail(const Status& status);

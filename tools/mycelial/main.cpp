@@ -32,6 +32,10 @@ constexpr Command kCommands[] = {
     {"conflicts", "DB [--json]", "what is hidden, parked or was superseded concurrently",
      conflicts},
     {"check", "DB", "verify the bookkeeping against the tables", check},
+    {"policy", "DB [--json] | DB TABLE[.COLUMN] NAME",
+     "how concurrent writes merge: lww (the default), fww, max, min, counter, set, json; of a\n"
+     "      table also row. Travels to all replicas",
+     policy},
     {"seal", "DB", "turn captured writes into a change set now", seal},
 };
 

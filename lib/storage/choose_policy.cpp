@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Choosing merge policies: here, or by a peer. The rows of the table then show what the new policy
+// makes of them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/applier.hpp"
+#include "storage/sealer.hpp"
+
+namespace mycelial::storage {
+namespace {
+
+std::string column_name(Connection& db, std::uint32_t table, std::uint32_t column) {
+  for (const auto& [id, name] : column_names(db, table)) {
+    if (id == column) return name;
+  }
+  return {};
+}
+
+std::optional<std::size_t> position_named(const TableInfo& table, const std::string& column) {
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (sqlite3_stricmp(table.columns[i].name.c_str(), column.c_str()) == 0) return i;
+  }
+  return {};
+}
+
+}  // namespace
+
+Status StoreImpl::set_policy(const std::string& table, const std::string& column,
+                             const std::string& policy) {
+  return write([&] {
+    TableIo* const io = Meta::exists(db_) ? tracked_here(table) : nullptr;
+    if (!io) {
+      throw StorageError(Errc::not_found,
+                         fmt::format("{} is not tracked in {}; track it first", table, path_));
+    }
+    const auto& info = io->info();
+    const auto position = position_named(info, column);
+    if (!column.empty() && !position) {
+      throw StorageError(Errc::not_found, fmt::format("{} has no column {}", info.name, column));
+    }
+    const auto why = policy_refusal(info, position, policy, options_.mergers);
+    if (!why.empty()) throw StorageError(Errc::invalid_argument, why);
+    seal_journal();
+    const auto id = position ? info.columns[*position].id : kWholeTable;
+    const auto before = policy_choice(db_, info.id, id);
+    if (before && before->name == policy) return;
+    const auto now = now_ms();
+    choose_policy(db_, info.id, {id, policy, std::max(now, before ? before->at_ms + 1 : 0)});
+    adopt_policies(*io);
+    remember_schema(io->schema(), true);
+    codec::BodyWriter news;
+    news.add_schema(io->schema());
+    publish(news);
+  });
+}
+
+Result<std::vector<PolicyInfo>> StoreImpl::policies() {
+  std::vector<PolicyInfo> out;
+  const Status status = read_only([&] {
+    for (const auto& [id, io] : tables_) {
+      const auto& policies = io->policies();
+      for (const auto& choice : policies.choices) {
+        const bool known =
+            std::ranges::find(policies.unknown, choice.name) == policies.unknown.end();
+        out.push_back({io->info().name,
+                       choice.column == kWholeTable ? "" : column_name(db_, id, choice.column),
+                       choice.name, known});
+      }
+    }
+  });
+  if (!status.ok()) return status;
+  return out;
+}
+
+/// The table goes by what has been chosen for it.
+void StoreImpl::adopt_policies(TableIo& io) {
+  io.set_policies(table_policies(db_, io.info(), options_.mergers));
+  for (const auto& name : io.policies().unknown) {
+    notes_.insert(fmt::format(
+        "{}: this program has no merge policy \"{}\"; until one that has it opens the file, the "
+        "last write shows here",
+        io.info().name, name));
+    meta_.set("policies_unknown", core::Value::of(1));
+  }
+  Applier(*this).show_by_policies(io);
+}
+
+/// Another connection may have chosen one.
+void StoreImpl::reload_policies() {
+  const auto version = meta_.get_integer("policies");
+  if (version == policies_version_) return;
+  policies_version_ = version;
+  for (const auto& [id, io] : tables_) {
+    io->set_policies(table_policies(db_, io->info(), options_.mergers));
+  }
+}
+
+/// Programs without a policy showed the last write instead; this one can do better.
+void StoreImpl::show_known_policies() {
+  if (options_.mergers.empty() || meta_.get_integer("policies_unknown") == 0) return;
+  const auto lacks = [](const auto& table) { return !table.second->policies().unknown.empty(); };
+  if (std::ranges::any_of(tables_, lacks)) return;
+  seal_journal();
+  meta_.set("policies_unknown", core::Value::of(0));
+  for (const auto& [id, io] : tables_) {
+    if (io->has_policies()) adopt_policies(*io);
+  }
+}
+
+/// Somebody chose otherwise, and the later choice holds everywhere.
+void StoreImpl::note_policy(TableIo* io, std::uint32_t table, const PolicyChoice& lost,
+                            const PolicyChoice& won) {
+  const bool whole = lost.column == kWholeTable;
+  const auto column = whole ? std::string() : column_name(db_, table, lost.column);
+  note_conflict(table, {}, column, "policy", lost.name, won.name,
+                "the policy that was chosen last");
+  notes_.insert(
+      fmt::format("{}{}{}: one site chose the merge policy {}, another one {}; {} was "
+                  "chosen last and holds",
+                  io ? io->info().name : wire_name(db_, table), whole ? "" : ".", column, lost.name,
+                  won.name, won.name));
+}
+
+void Applier::learn_policies(const core::Schema& schema) {
+  if (schema.policies.empty()) return;
+  const auto table = table_number(s_.db_, schema.table);
+  TableIo* const io = s_.table(table);
+  bool news = false;
+  for (const auto& policy : schema.policies) {
+    const bool whole = policy.column == schema.columns.size();
+    const PolicyChoice theirs{
+        whole ? kWholeTable : column_number(s_.db_, table, schema.columns[policy.column]),
+        policy.name, policy.at_ms};
+    const auto ours = policy_choice(s_.db_, table, theirs.column);
+    const bool won = choose_policy(s_.db_, table, theirs);
+    news |= won;
+    if (!ours || ours->name == theirs.name) continue;
+    s_.note_policy(io, table, won ? *ours : theirs, won ? theirs : *ours);
+  }
+  if (news && io) s_.adopt_policies(*io);
+}
+
+void Applier::show_by_policies(TableIo& io) {
+  Target t;
+  t.id = io.info().id;
+  t.io = &io;
+  std::set<core::Identity> shown, hidden;
+  s_.segments_->for_each(t.id, [&](const RowEntry& e) {
+    if (e.hidden) {
+      shown.insert(s_.wire_identity(*e.hidden));
+    } else if (const auto values = io.read({e.rowid, {}})) {
+      shown.insert(io.key_of(*values).value_or(core::Identity()));
+    }
+    io.release();
+    return true;
+  });
+  {
+    Statement list(s_.db_,
+                   "SELECT ident, status FROM mycelial_row WHERE tbl = ?1 AND status IN (0, 2, 4)");
+    list.bind(1, t.id);
+    while (list.step()) (list.integer(1) == 0 ? shown : hidden).emplace(list.blob(0));
+  }
+  for (const auto& identity : shown) {
+    kept_.clear();
+    s_.find_row(t.id, &io, identity, before_);
+    if (!before_.shown()) continue;
+    s_.unpack(before_, &io, old_);
+    merged_ = old_;
+    const auto now = io.read({before_.rowid, identity});
+    for (std::size_t i = 0; now && i < merged_.cells.size(); ++i) {  // the book keeps them now
+      auto& cell = merged_.cells[i];
+      const auto position = io.position_of(cell.column);
+      if (position && cell.value.type == core::Value::Type::in_table &&
+          !io.holds(merged_, i, s_.meta_.ranks())) {
+        cell.value = keep((*now)[*position]);
+      }
+    }
+    io.release();
+    show(t, identity, before_, merged_);
+  }
+  contest(t, std::move(hidden));
+  for (const auto& [table, contested] : contested_) s_.settle(table, contested);
+  s_.changed_tables_.insert(io.info().name);
+}
+
+}  // namespace mycelial::storage

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merge policies: plain SQL at several sites, and what all of them show once they have met.
+#include <gtest/gtest.h>
+
+#include "tests/storage/site.hpp"
+
+namespace mycelial::test {
+namespace {
+
+const char* const kSchema = R"sql(
+CREATE TABLE t(k TEXT PRIMARY KEY, n INTEGER DEFAULT 0, r REAL, v, j TEXT);
+CREATE TABLE w(k INTEGER, n INTEGER, v, PRIMARY KEY(k)) WITHOUT ROWID;
+)sql";
+
+class Policies : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (auto* s : {&a, &b, &c}) ASSERT_TRUE(s->store().track_all().ok());
+  }
+  void choose(const std::string& table, const std::string& column, const std::string& policy) {
+    const auto status = a.store().set_policy(table, column, policy);
+    ASSERT_TRUE(status.ok()) << status.to_string();
+    meet();
+  }
+  void run(Site& site, const std::string& sql) {
+    world.clock.now += 10;
+    EXPECT_EQ(site.sql(sql), SQLITE_OK) << sql;
+  }
+  void move(Site& from, Site& to, Carry how = Carry::sets) {
+    world.clock.now += 10;
+    const auto status = carry(from, to, how);
+    ASSERT_TRUE(status.ok()) << status.to_string();
+  }
+  /// Everybody gets everything; then all must agree and be sound.
+  void meet() {
+    for (int i = 0; i < 2; ++i) {
+      for (auto* x : {&a, &b, &c}) {
+        for (auto* y : {&a, &b, &c}) {
+          if (x != y) move(*x, *y);
+        }
+      }
+    }
+    const auto digest = a.store().digest();
+    ASSERT_TRUE(digest.ok()) << digest.status().to_string();
+    for (auto* s : {&b, &c}) EXPECT_EQ(*digest, *s->store().digest());
+    for (auto* s : {&a, &b, &c}) EXPECT_EQ(*s->store().check(), std::vector<std::string>());
+  }
+  std::string all(const std::string& query) {
+    const auto out = a.rows(query);
+    EXPECT_EQ(out, b.rows(query));
+    EXPECT_EQ(out, c.rows(query));
+    return out;
+  }
+
+  World world;
+  Site a{world, "a", kSchema}, b{world, "b", kSchema}, c{world, "c", kSchema};
+};
+
+TEST_F(Policies, CountersAddUp) {
+  choose("t", "n", "counter");
+  run(a, "INSERT INTO t(k, n) VALUES('x', 10)");
+  meet();
+  run(a, "UPDATE t SET n = n + 1");
+  run(b, "UPDATE t SET n = n + 5");
+  run(b, "UPDATE t SET n = n - 2");
+  run(c, "UPDATE t SET n = n * 2");  // 10 more
+  meet();
+  EXPECT_EQ(all("SELECT n, typeof(n) FROM t"), "24|integer");
+  run(a, "UPDATE t SET n = n + 1");
+  move(a, b);
+  run(b, "UPDATE t SET n = n + 1");
+  meet();
+  EXPECT_EQ(all("SELECT n FROM t"), "26");
+}
+
+TEST_F(Policies, CountersOfUpsertsAddUp) {
+  choose("t", "n", "counter");
+  const char* hit = "INSERT INTO t(k, n) VALUES('x', 1) ON CONFLICT DO UPDATE SET n = n + 1";
+  for (auto* s : {&a, &b, &c, &a, &b, &a}) run(*s, hit);
+  meet();
+  EXPECT_EQ(all("SELECT n FROM t"), "6");
+  run(a, "DELETE FROM t");
+  run(b, hit);
+  meet();
+  EXPECT_EQ(all("SELECT n FROM t"), "7")
+      << "an upsert that the delete had not seen carries the row";
+}
+
+TEST_F(Policies, ARowMadeAnewCountsAnew) {
+  choose("t", "n", "counter");
+  run(a, "INSERT INTO t(k, n) VALUES('x', 10)");
+  meet();
+  run(a, "DELETE FROM t");
+  run(a, "INSERT INTO t(k, n) VALUES('x', 100)");
+  run(b, "UPDATE t SET n = n + 1");
+  meet();
+  EXPECT_EQ(all("SELECT n FROM t"), "100") << "an increment dies with the life that it was made in";
+}
+
+TEST_F(Policies, CountersOverflowAsSumsModulo2To64) {
+  choose("t", "n", "counter");
+  run(a, "INSERT INTO t(k, n) VALUES('x', 9223372036854775800)");
+  meet();
+  run(a, "UPDATE t SET n = n + 5");
+  run(b, "UPDATE t SET n = n + 5");
+  meet();
+  EXPECT_EQ(all("SELECT n FROM t"), "-9223372036854775806");
+}
+
+TEST_F(Policies, CountersOfReals) {
+  choose("t", "r", "counter");
+  run(a, "INSERT INTO t(k, r) VALUES('x', 0.5)");
+  meet();
+  run(a, "UPDATE t SET r = r + 0.1");
+  run(b, "UPDATE t SET r = r + 0.2");
+  run(c, "UPDATE t SET r = r + 0.3");
+  meet();
+  EXPECT_EQ(all("SELECT round(r, 9), typeof(r) FROM t"), "1.1|real");
+}
+
+TEST_F(Policies, ACounterThatComesLaterCountsFromWhatWasThere) {
+  run(a, "INSERT INTO t(k, n) VALUES('x', 7), ('y', 1)");
+  meet();
+  choose("t", "n", "counter");
+  run(a, "UPDATE t SET n = n + 1");
+  run(b, "UPDATE t SET n = n + 1 WHERE k = 'x'");
+  meet();
+  EXPECT_EQ(all("SELECT k, n FROM t ORDER BY k"), "x|9\ny|2");
+}
+
+TEST_F(Policies, ACounterColumnThatIsAddedCountsFromItsDefault) {
+  run(a, "INSERT INTO t(k) VALUES('x')");
+  meet();
+  for (auto* s : {&a, &b, &c}) run(*s, "ALTER TABLE t ADD COLUMN hits INTEGER DEFAULT 100");
+  meet();
+  choose("t", "hits", "counter");
+  run(a, "UPDATE t SET hits = hits + 1");
+  run(b, "UPDATE t SET hits = hits + 1");
+  meet();
+  EXPECT_EQ(all("SELECT hits FROM t"), "102");
+}
+
+TEST_F(Policies, TheGreatestAndTheLeastStay) {
+  choose("t", "n", "max");
+  choose("t", "v", "min");
+  run(a, "INSERT INTO t(k, n, v) VALUES('x', 5, 5)");
+  meet();
+  run(a, "UPDATE t SET n = 3, v = 9");
+  meet();
+  EXPECT_EQ(all("SELECT n, v FROM t"), "5|5") << "written back where it was written";
+  run(b, "UPDATE t SET n = 8, v = 4");
+  run(c, "UPDATE t SET n = 7, v = 'text'");
+  meet();
+  EXPECT_EQ(all("SELECT n, v FROM t"), "8|4");
+  run(c, "UPDATE t SET n = NULL, v = NULL");
+  meet();
+  EXPECT_EQ(all("SELECT n, v FROM t"), "8|4") << "NULL is nothing yet";
+}
+
+TEST_F(Policies, TheFirstWriterStays) {
+  choose("t", "v", "fww");
+  run(a, "INSERT INTO t(k) VALUES('x')");
+  meet();
+  run(b, "UPDATE t SET v = 'b' WHERE v IS NULL");
+  run(c, "UPDATE t SET v = 'c' WHERE v IS NULL");
+  meet();
+  EXPECT_EQ(all("SELECT v FROM t"), "b");
+  run(a, "UPDATE t SET v = 'a'");
+  run(b, "UPDATE t SET v = 'again'");
+  meet();
+  EXPECT_EQ(all("SELECT v FROM t"), "b");
+}
+
+TEST_F(Policies, SetsKeepWhatAnybodyAdds) {
+  choose("t", "j", "set");
+  run(a, R"(INSERT INTO t(k, j) VALUES('x', '["red"]'))");
+  meet();
+  run(a, R"(UPDATE t SET j = '["red", "green"]')");
+  run(b, R"(UPDATE t SET j = '["blue","red"]')");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"(["blue","green","red"])");
+  run(a, R"(UPDATE t SET j = '["blue","green"]')");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"(["blue","green"])");
+  run(b, R"(UPDATE t SET j = '["blue"]')");                // takes green out
+  run(c, R"(UPDATE t SET j = '["blue","green","red"]')");  // red again
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"(["blue","red"])");
+  run(a, "UPDATE t SET j = '[]'");
+  run(b, R"(UPDATE t SET j = '["blue","red","black"]')");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"(["black"])");
+}
+
+TEST_F(Policies, ASetWhoseElementIsPutInAgainWhileItIsTakenOutHasIt) {
+  choose("t", "j", "set");
+  run(a, R"(INSERT INTO t(k, j) VALUES('x', '["e"]'))");
+  meet();
+  run(a, "UPDATE t SET j = '[]'");
+  run(a, R"(UPDATE t SET j = '["e"]')");
+  (void)a.store().seal();
+  run(b, "UPDATE t SET j = '[]'");
+  run(c, R"(UPDATE t SET j = '["e","f"]')");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"(["f"])") << "a wrote in one seal what was there before";
+  run(a, R"(UPDATE t SET j = '["f","e"]')");
+  run(b, R"(UPDATE t SET j = '["f","e"]')");
+  meet();
+  run(c, R"(UPDATE t SET j = '["f"]')");
+  move(c, b);
+  run(b, R"(UPDATE t SET j = '["f","e"]')");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"(["e","f"])");
+}
+
+TEST_F(Policies, ObjectsMergeMemberByMember) {
+  choose("t", "j", "json");
+  run(a, R"(INSERT INTO t(k, j) VALUES('x', '{"a": 1, "b": {"c": [1, 2]}}'))");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"({"a":1,"b":{"c":[1,2]}})");
+  run(a, "UPDATE t SET j = json_set(j, '$.a', 2)");
+  run(b, "UPDATE t SET j = json_set(j, '$.z', 'new')");
+  run(c, "UPDATE t SET j = json_remove(j, '$.b')");
+  meet();
+  EXPECT_EQ(all("SELECT j FROM t"), R"({"a":2,"z":"new"})");
+  run(b, "UPDATE t SET j = NULL");
+  meet();
+  EXPECT_EQ(all("SELECT ifnull(j, 'NULL') FROM t"), "NULL");
+}
+
+TEST_F(Policies, ARowOfATableCanMergeWhole) {
+  choose("t", "", "row");
+  run(a, "INSERT INTO t(k, n, r) VALUES('x', 1, 1.0)");
+  meet();
+  run(a, "UPDATE t SET n = 2");
+  run(b, "UPDATE t SET r = 3.0");
+  meet();
+  EXPECT_EQ(all("SELECT n, r FROM t"), "1|3.0") << "b wrote last, and wrote the whole row";
+}
+
+TEST_F(Policies, HoldInTablesWithoutRowids) {
+  choose("w", "n", "counter");
+  run(a, "INSERT INTO w VALUES(1, 10, 'x')");
+  meet();
+  run(a, "UPDATE w SET n = n + 1");
+  run(b, "UPDATE w SET n = n + 2, v = 'b'");
+  meet();
+  EXPECT_EQ(all("SELECT * FROM w"), "1|13|b");
+}
+
+TEST_F(Policies, ATableCanHaveOneForAllItsColumns) {
+  choose("t", "", "max");
+  run(a, "INSERT INTO t(k, n, r, v) VALUES('x', 1, 2.5, 'm')");
+  meet();
+  run(a, "UPDATE t SET n = 9, r = 1.0");
+  run(b, "UPDATE t SET n = 3, r = 7.5, v = 'a'");
+  meet();
+  EXPECT_EQ(all("SELECT n, r, v FROM t"), "9|7.5|m");
+}
+
+TEST_F(Policies, TravelByCutsToo) {
+  choose("t", "n", "counter");
+  choose("t", "j", "set");
+  run(a, R"(INSERT INTO t(k, n, j) VALUES('x', 10, '["a"]'))");
+  meet();
+  run(a, R"(UPDATE t SET n = n + 1, j = '["a","b"]')");
+  run(b, R"(UPDATE t SET n = n + 1, j = '[]')");
+  move(b, a);
+  Site d{world, "d", kSchema};
+  ASSERT_TRUE(d.store().track_all().ok());
+  move(a, d, Carry::cut);
+  EXPECT_EQ(d.rows("SELECT n, j FROM t"), R"(12|["b"])");
+  run(d, "UPDATE t SET n = n + 100");
+  move(d, a);
+  meet();
+  EXPECT_EQ(all("SELECT n FROM t"), "112");
+}
+
+TEST_F(Policies, OfTwoChoicesTheLaterHoldsAndTheOtherIsNamed) {
+  ASSERT_TRUE(a.store().set_policy("t", "n", "max").ok());
+  world.clock.now += 1000;
+  ASSERT_TRUE(b.store().set_policy("t", "n", "counter").ok());
+  meet();
+  for (auto* s : {&a, &b, &c}) {
+    const auto policies = s->store().policies();
+    ASSERT_TRUE(policies.ok());
+    ASSERT_EQ(policies->size(), 1u);
+    EXPECT_EQ((*policies)[0].policy, "counter");
+  }
+  for (auto* s : {&a, &b}) {
+    const auto conflicts = s->store().conflicts();
+    ASSERT_TRUE(conflicts.ok());
+    ASSERT_EQ(conflicts->size(), 1u);
+    EXPECT_EQ((*conflicts)[0].kind, "policy");
+    EXPECT_EQ((*conflicts)[0].value, "max");
+    EXPECT_EQ((*conflicts)[0].winner, "counter");
+  }
+}
+
+TEST_F(Policies, ARefusalNamesTheReason) {
+  const auto refused = [&](const std::string& table, const std::string& column,
+                           const std::string& policy) {
+    return a.store().set_policy(table, column, policy).to_string();
+  };
+  EXPECT_NE(refused("t", "k", "max").find("key"), std::string::npos);
+  EXPECT_NE(refused("t", "j", "counter").find("numeric"), std::string::npos);
+  EXPECT_NE(refused("t", "n", "biggest").find("there is no merge policy"), std::string::npos);
+  EXPECT_NE(refused("t", "nope", "max").find("has no column"), std::string::npos);
+  EXPECT_NE(refused("nope", "n", "max").find("not tracked"), std::string::npos);
+  EXPECT_NE(refused("t", "n", "row").find("there is no merge policy"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mycelial::test
