@@ -83,6 +83,8 @@ MYCELIAL_CAPI void mycelial_text_free(mycelial_text* text) MYCELIAL_NOEXCEPT;
 
 typedef struct mycelial_replica mycelial_replica;
 
+typedef struct mycelial_policy mycelial_policy; /* a merge policy of the host's: see below */
+
 typedef struct mycelial_options {
   uint32_t struct_size;
   uint32_t create;      /* 1: make the file if it is absent. Default 0 */
@@ -91,6 +93,8 @@ typedef struct mycelial_options {
   uint32_t debounce_ms; /* let writes gather for so long before they are sent. Default 3 */
   uint32_t busy_timeout_ms; /* how long to wait for a lock of the application's. Default 10000 */
   uint64_t tail_bytes_max;  /* change sets kept for peers that are behind. 0: automatic */
+  mycelial_policy* const* policies; /* may be freed once the replica is open. Default NULL */
+  size_t policy_count;
 } mycelial_options;
 
 /* Fills in the defaults. `struct_size` is sizeof(mycelial_options) in the calling program. */
@@ -259,6 +263,81 @@ MYCELIAL_CAPI void mycelial_conflicts_free(mycelial_conflicts* cursor) MYCELIAL_
 /* Verifies the bookkeeping. `out` lists what is wrong, one line each; empty: sound. */
 MYCELIAL_CAPI mycelial_code mycelial_check(mycelial_replica* replica, mycelial_text** out,
                                            mycelial_error* error) MYCELIAL_NOEXCEPT;
+
+/* ---- merge policies ---- */
+
+/* Chooses how concurrent writes of a column merge, or those of a table's columns (`column` NULL or
+ * empty): "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a policy
+ * of the host's, or, for a table, "row". The choice travels to all replicas; of several, the last
+ * one holds. Errors: NOT_FOUND, INVALID_ARGUMENT, BUSY. */
+MYCELIAL_CAPI mycelial_code mycelial_set_policy(mycelial_replica* replica, const char* table,
+                                                const char* column, const char* policy,
+                                                mycelial_error* error) MYCELIAL_NOEXCEPT;
+
+typedef struct mycelial_policy_info {
+  uint32_t struct_size;
+  uint32_t known; /* 0: a policy of another program; the last write shows here */
+  const char* table;
+  const char* column; /* empty: the table */
+  const char* policy;
+} mycelial_policy_info;
+
+typedef struct mycelial_policies mycelial_policies; /* a cursor over what has been chosen */
+MYCELIAL_CAPI mycelial_code mycelial_get_policies(mycelial_replica* replica,
+                                                  mycelial_policies** out,
+                                                  mycelial_error* error) MYCELIAL_NOEXCEPT;
+/* 1: `out` was filled (its texts live as long as the cursor); 0: the end, or a NULL argument. */
+MYCELIAL_CAPI int mycelial_policies_next(mycelial_policies* cursor,
+                                         mycelial_policy_info* out) MYCELIAL_NOEXCEPT;
+MYCELIAL_CAPI void mycelial_policies_free(mycelial_policies* cursor) MYCELIAL_NOEXCEPT;
+
+enum {
+  MYCELIAL_NULL = 0,
+  MYCELIAL_INTEGER = 1,
+  MYCELIAL_REAL = 2,
+  MYCELIAL_TEXT = 3,
+  MYCELIAL_BLOB = 4
+};
+
+/* A value as SQLite has it. */
+typedef struct mycelial_value {
+  uint32_t type; /* MYCELIAL_NULL ... MYCELIAL_BLOB */
+  uint32_t reserved;
+  int64_t integer;
+  double real;
+  const char* bytes; /* of text and blob; not NUL-terminated */
+  size_t size;
+} mycelial_value;
+
+/* What one site has made of a column. */
+typedef struct mycelial_policy_version {
+  uint32_t struct_size;
+  uint32_t reserved;
+  mycelial_value value;
+  uint64_t time_ms; /* when it was written, milliseconds since 1970 */
+  const char* site; /* hexadecimal site id of the writer */
+} mycelial_policy_version;
+
+typedef struct mycelial_merged mycelial_merged; /* receives the merge of two values */
+/* Copies the value. */
+MYCELIAL_CAPI void mycelial_merged_set(mycelial_merged* out,
+                                       const mycelial_value* value) MYCELIAL_NOEXCEPT;
+
+/* Makes one value of two, by mycelial_merged_set; NULL if that is not called. Pure: equal arguments
+ * give equal values, in every process. See mycelial/merge_policy.hpp for what is expected. Called
+ * from any thread, one call at a time for a replica. Anything but OK, with a message in `error`,
+ * stops the replica from syncing for good. */
+typedef mycelial_code (*mycelial_merge_fn)(void* context, const mycelial_policy_version* a,
+                                           const mycelial_policy_version* b, mycelial_merged* out,
+                                           mycelial_error* error);
+
+/* A policy of the host's, for mycelial_options.policies. `destroy` is called exactly once, when
+ * neither the caller nor a replica has it any more; on failure too. */
+MYCELIAL_CAPI mycelial_code mycelial_policy_new(const char* name, mycelial_merge_fn merge,
+                                                void* context, void (*destroy)(void* context),
+                                                mycelial_policy** out,
+                                                mycelial_error* error) MYCELIAL_NOEXCEPT;
+MYCELIAL_CAPI void mycelial_policy_free(mycelial_policy* policy) MYCELIAL_NOEXCEPT;
 
 /* ---- a network of your own ---- */
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "guard.hpp"
+#include "mycelial/merge_policy.hpp"
 #include "mycelial/replica.hpp"
 
 struct mycelial_text {
@@ -30,6 +31,15 @@ struct mycelial_status {
 
 struct mycelial_conflicts {
   std::vector<mycelial::Conflict> all;
+  std::size_t next = 0;
+};
+
+struct mycelial_policy {
+  std::shared_ptr<const mycelial::MergePolicy> policy;
+};
+
+struct mycelial_policies {
+  std::vector<mycelial::PolicyInfo> all;
   std::size_t next = 0;
 };
 

@@ -286,6 +286,65 @@ static void errors(const char* folder) {
   CHECK(count.destroyed == 3);
 }
 
+/* The longer text; of equally long ones the first. Counts its calls. */
+static mycelial_code longer(void* context, const mycelial_policy_version* a,
+                            const mycelial_policy_version* b, mycelial_merged* out,
+                            mycelial_error* why) {
+  ++*(int*)context;
+  if (a->value.type != MYCELIAL_TEXT || strlen(a->site) != 32) {
+    snprintf(why->message, sizeof why->message, "only texts, please");
+    return MYCELIAL_SCHEMA;
+  }
+  mycelial_merged_set(out, a->value.size < b->value.size ? &b->value : &a->value);
+  return MYCELIAL_OK;
+}
+
+static void let_go(void* context) {
+  *(int*)context += 1000;
+}
+
+static void policies(const char* folder) {
+  char path[1024];
+  mycelial_replica* a = NULL;
+  mycelial_policy* policy = NULL;
+  mycelial_policies* chosen = NULL;
+  mycelial_options options;
+  mycelial_policy_info info;
+  int calls = 0;
+
+  fresh(path, sizeof path, folder, "capi_policy.db");
+  FAILS(MYCELIAL_INVALID_ARGUMENT,
+        mycelial_policy_new(NULL, longer, &calls, let_go, &policy, &error));
+  CHECK(calls == 1000);
+  calls = 0;
+  OK(mycelial_policy_new("longer", longer, &calls, let_go, &policy, &error));
+  mycelial_options_init(&options, sizeof options);
+  options.policies = &policy;
+  options.policy_count = 1;
+  OK(mycelial_open(path, &options, &a, &error));
+  mycelial_policy_free(policy);
+  CHECK(calls == 0);
+  OK(mycelial_track(a, "t", &error));
+  OK(mycelial_set_policy(a, "t", "v", "longer", &error));
+  FAILS(MYCELIAL_INVALID_ARGUMENT, mycelial_set_policy(a, "t", "id", "max", &error));
+  FAILS(MYCELIAL_NOT_FOUND, mycelial_set_policy(a, "nope", NULL, "max", &error));
+  sql(path, "INSERT INTO t VALUES(1, 'long')");
+  OK(mycelial_seal(a, &error));
+  sql(path, "UPDATE t SET v = 'no'");
+  OK(mycelial_seal(a, &error));
+  CHECK(calls > 0);
+  OK(mycelial_get_policies(a, &chosen, &error));
+  memset(&info, 0, sizeof info);
+  info.struct_size = sizeof info;
+  CHECK(mycelial_policies_next(chosen, &info) == 1);
+  CHECK(strcmp(info.table, "t") == 0 && strcmp(info.column, "v") == 0 && info.known == 1);
+  CHECK(strcmp(info.policy, "longer") == 0);
+  CHECK(mycelial_policies_next(chosen, &info) == 0);
+  mycelial_policies_free(chosen);
+  mycelial_close(a);
+  CHECK(calls > 1000);
+}
+
 int main(int argc, char** argv) {
   const char* folder = argc > 1 ? argv[1] : ".";
   fresh(path_a, sizeof path_a, folder, "capi_a.db");
@@ -297,6 +356,7 @@ int main(int argc, char** argv) {
   nulls();
   main_path();
   errors(folder);
+  policies(folder);
   if (failures == 0) puts("ok");
   return failures == 0 ? 0 : 1;
 }

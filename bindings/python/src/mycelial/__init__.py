@@ -12,7 +12,8 @@ The application goes on using the file with sqlite3, in this or any other proces
 
 from ._ffi import library_path, library_version
 from .errors import Code, MycelialError
-from .replica import Change, Conflict, Peer, Replica, Status, Table, open
+from .policy import MergePolicy, PolicyVersion
+from .replica import Change, Conflict, Peer, Policy, Replica, Status, Table, open
 from .transport import Link, Transport
 
 __version__ = "0.1.0"
@@ -22,8 +23,11 @@ __all__ = [
     "Code",
     "Conflict",
     "Link",
+    "MergePolicy",
     "MycelialError",
     "Peer",
+    "Policy",
+    "PolicyVersion",
     "Replica",
     "Status",
     "Table",

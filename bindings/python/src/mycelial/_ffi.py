@@ -12,8 +12,10 @@ from ctypes import (
     byref,
     c_char,
     c_char_p,
+    c_double,
     c_int,
     c_int32,
+    c_int64,
     c_size_t,
     c_uint32,
     c_uint64,
@@ -39,6 +41,39 @@ class Options(Structure):
         ("debounce_ms", c_uint32),
         ("busy_timeout_ms", c_uint32),
         ("tail_bytes_max", c_uint64),
+        ("policies", POINTER(c_void_p)),
+        ("policy_count", c_size_t),
+    ]
+
+
+class Value(Structure):
+    _fields_ = [
+        ("type", c_uint32),
+        ("reserved", c_uint32),
+        ("integer", c_int64),
+        ("real", c_double),
+        ("bytes", c_void_p),
+        ("size", c_size_t),
+    ]
+
+
+class PolicyVersion(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("value", Value),
+        ("time_ms", c_uint64),
+        ("site", c_char_p),
+    ]
+
+
+class PolicyInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("known", c_uint32),
+        ("table", c_char_p),
+        ("column", c_char_p),
+        ("policy", c_char_p),
     ]
 
 
@@ -75,6 +110,14 @@ CHANGED = CFUNCTYPE(None, c_void_p, POINTER(Change))
 SEND = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
 CONSUMED = CFUNCTYPE(None, c_void_p, c_size_t)
 CALL = CFUNCTYPE(None, c_void_p)
+MERGE = CFUNCTYPE(
+    c_int32,
+    c_void_p,
+    POINTER(PolicyVersion),
+    POINTER(PolicyVersion),
+    c_void_p,
+    POINTER(Error),
+)
 LISTEN = CFUNCTYPE(
     c_int32, c_void_p, c_char_p, c_void_p, POINTER(c_char), c_size_t, POINTER(Error)
 )
@@ -117,6 +160,16 @@ _SIGNATURES = {
     "mycelial_track": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_untrack": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_untrack_all": (c_int32, [c_void_p, _ERROR]),
+    "mycelial_set_policy": (c_int32, [c_void_p, c_char_p, c_char_p, c_char_p, _ERROR]),
+    "mycelial_get_policies": (c_int32, [c_void_p, POINTER(c_void_p), _ERROR]),
+    "mycelial_policies_next": (c_int, [c_void_p, POINTER(PolicyInfo)]),
+    "mycelial_policies_free": (None, [c_void_p]),
+    "mycelial_policy_new": (
+        c_int32,
+        [c_char_p, MERGE, c_void_p, DESTROY, POINTER(c_void_p), _ERROR],
+    ),
+    "mycelial_policy_free": (None, [c_void_p]),
+    "mycelial_merged_set": (None, [c_void_p, POINTER(Value)]),
     "mycelial_track_all": (c_int32, [c_void_p, POINTER(c_void_p), _ERROR]),
     "mycelial_tables_count": (c_size_t, [c_void_p]),
     "mycelial_tables_name": (c_char_p, [c_void_p, c_size_t]),

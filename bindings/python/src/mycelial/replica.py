@@ -7,10 +7,11 @@ import os
 import threading
 import weakref
 from ctypes import byref, c_void_p, sizeof
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from . import _ffi
+from . import _ffi, policy
 from .errors import Code, MycelialError
+from .policy import MergePolicy
 from .transport import Transport
 
 
@@ -59,6 +60,15 @@ class Conflict(NamedTuple):
     since: str
 
 
+class Policy(NamedTuple):
+    """A merge policy that somebody chose."""
+
+    table: str
+    column: str  #: Empty: the table.
+    policy: str
+    known: bool  #: False: a policy of another program; the last write shows here.
+
+
 class Change(NamedTuple):
     """Rows of other sites became visible."""
 
@@ -75,9 +85,12 @@ def open(  # noqa: A001 - reads as mycelial.open()
     debounce_ms: int = 3,
     busy_timeout_ms: int = 10000,
     tail_bytes_max: int = 0,
+    policies: Sequence[MergePolicy] = (),
 ) -> "Replica":
     """Opens an SQLite file for syncing. See ReplicaOptions in mycelial/replica.hpp."""
-    return Replica(path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max)
+    return Replica(
+        path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max, policies
+    )
 
 
 # Threads of the library must not call into an interpreter that is being taken down.
@@ -97,7 +110,15 @@ class Replica:
     """
 
     def __init__(
-        self, path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max
+        self,
+        path,
+        create,
+        exclusive,
+        watch,
+        debounce_ms,
+        busy_timeout_ms,
+        tail_bytes_max,
+        policies,
     ):
         self._handle = None
         options = _ffi.Options()
@@ -112,7 +133,9 @@ class Replica:
         name = os.fsencode(path)
         if b"\0" in name:
             raise MycelialError(Code.INVALID_ARGUMENT, "the path holds a NUL character")
-        _ffi.call("mycelial_open", name, byref(options), byref(handle))
+        with policy.handles(policies) as made:
+            options.policies, options.policy_count = made, len(policies)
+            _ffi.call("mycelial_open", name, byref(options), byref(handle))
         self._handle = handle
         self._condition = threading.Condition()
         self._calls = 0  # calls that are using the handle
@@ -199,6 +222,35 @@ class Replica:
 
     def untrack_all(self) -> None:
         self._call("mycelial_untrack_all")
+
+    def set_policy(self, table: str, column: str, policy: str) -> None:
+        """Chooses how concurrent writes of a column merge, or of a table's columns (column "").
+
+        "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a policy
+        given to open(), or, for a table, "row". The choice travels to all replicas.
+        """
+        self._call("mycelial_set_policy", _ffi.text(table), _ffi.text(column), _ffi.text(policy))
+
+    def policies(self) -> List[Policy]:
+        """What has been chosen, for tables that are tracked here."""
+        out = c_void_p()
+        self._call("mycelial_get_policies", byref(out))
+        library = _ffi.library()
+        found = []
+        info = _ffi.PolicyInfo(struct_size=sizeof(_ffi.PolicyInfo))
+        try:
+            while library.mycelial_policies_next(out, byref(info)):
+                found.append(
+                    Policy(
+                        info.table.decode(),
+                        info.column.decode(),
+                        info.policy.decode(),
+                        bool(info.known),
+                    )
+                )
+        finally:
+            library.mycelial_policies_free(out)
+        return found
 
     def add_transport(self, transport: Transport) -> None:
         """Adds a network of your own; see mycelial.Transport."""
