@@ -256,7 +256,7 @@ class StoreImpl final : public Store {
   std::map<std::uint32_t, ColumnMask> unwatched_;  // columns that capture does not see yet
   std::int64_t cache_version_ = -1, poll_version_ = -1;
   bool identity_checked_ = false;
-  bool rowids_checked_ = false;            // in this run, or since the last transaction that failed
+  bool rowids_checked_ = false;  // in this run, or since the last transaction that failed
   std::int64_t policies_version_ = 0;
   std::vector<core::UnitRef> publishing_;  // made or applied in this transaction, in that order
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller

@@ -313,6 +313,7 @@ static void policies(const char* folder) {
   int calls = 0;
 
   fresh(path, sizeof path, folder, "capi_policy.db");
+  sql(path, "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)");
   FAILS(MYCELIAL_INVALID_ARGUMENT,
         mycelial_policy_new(NULL, longer, &calls, let_go, &policy, &error));
   CHECK(calls == 1000);
