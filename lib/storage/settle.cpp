@@ -19,6 +19,7 @@ std::vector<core::Value> StoreImpl::values_of(TableIo& io, const core::Row& row,
   for (std::uint32_t i = 0; i < out.size(); ++i) {
     const auto id = io.column_ids()[i];
     const auto* cell = core::winner(row, id, meta_.ranks());
+    if (!cell) out[i] = io.default_of(i);
     if (!cell || cell->value.type == Type::in_table) continue;
     out[i] = cell->value;
     if (!merges || !io.merges_by_policy(row, i)) continue;

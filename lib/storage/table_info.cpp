@@ -7,6 +7,7 @@
 #include <cctype>
 #include <optional>
 
+#include "storage/index_text.hpp"
 #include "storage/names.hpp"
 
 namespace mycelial::storage {
@@ -83,6 +84,19 @@ std::uint32_t position(const TableInfo& t, std::string_view name) {
   return static_cast<std::uint32_t>(it - t.columns.begin());
 }
 
+void read_text(Connection& db, const TableInfo& t, UniqueIndex& u) {
+  Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1");
+  if (!s.bind_text(1, u.name).step()) return;
+  auto text = read_index_text(s.text(0));
+  u.terms = std::move(text.terms);
+  u.where = std::move(text.where);
+  u.columns.clear();
+  for (std::uint32_t i = 0; i < t.columns.size(); ++i) {
+    const auto names_it = [&](const auto& sql) { return mentions(sql, t.columns[i].name); };
+    if (names_it(u.where) || std::ranges::any_of(u.terms, names_it)) u.columns.push_back(i);
+  }
+}
+
 void read_indexes(Connection& db, TableInfo& t) {
   Statement s(db, "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\"");
   s.bind_text(1, t.name);
@@ -105,7 +119,8 @@ void read_indexes(Connection& db, TableInfo& t) {
       u.columns.push_back(p);
       u.collations.push_back(collation_of(columns.collations[i]));
     }
-    if (plain) t.uniques.push_back(std::move(u));
+    if (!plain) read_text(db, t, u);
+    t.uniques.push_back(std::move(u));
   }
   std::sort(t.uniques.begin(), t.uniques.end(),
             [](const UniqueIndex& a, const UniqueIndex& b) { return a.name < b.name; });
@@ -182,6 +197,31 @@ TableInfo read_table(Connection& db, const std::string& name, std::uint32_t id) 
   return t;
 }
 
+namespace {
+
+/// Generated columns are not among a row's values; functions may be the application's own.
+std::string why_not_evaluated(Connection& db, const TableInfo& t, const UniqueIndex& u) {
+  if (u.is_plain()) return {};
+  try {
+    const Statement evaluate(db, evaluation_of(t, u));
+  } catch (const SqliteError& e) {
+    if (e.primary() != SQLITE_ERROR) throw;
+    return e.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string evaluation_of(const TableInfo& table, const UniqueIndex& index) {
+  std::string terms;
+  for (const auto& term : index.terms) terms += (terms.empty() ? "" : ", ") + term;
+  std::vector<std::string> values;
+  for (std::size_t i = 1; i <= table.columns.size(); ++i) values.push_back(fmt::format("?{}", i));
+  return fmt::format("SELECT {} FROM {}{}", terms, row_of(table, values),
+                     index.where.empty() ? "" : " WHERE " + index.where);
+}
+
 std::string refusal(Connection& db, const std::string& name) {
   const auto shape = shape_of(db, name);
   if (!shape) return fmt::format("no such table: {}", name);
@@ -203,29 +243,18 @@ std::string refusal(Connection& db, const std::string& name) {
       named("_rowid_") && named("oid")) {
     return name + " hides its row id behind columns named rowid, _rowid_ and oid; rename one";
   }
-  Statement s(db, "SELECT name, partial FROM pragma_index_list(?1) WHERE \"unique\"");
-  s.bind_text(1, name);
-  while (s.step()) {
-    const std::string index(s.text(0));
-    if (s.integer(1) != 0) {
+  for (const auto& u : t.uniques) {
+    for (const auto& collation : index_columns(db, u.name).collations) {
+      if (known_collation(collation)) continue;
       return fmt::format(
-          "{}: the UNIQUE index {} has a WHERE clause; make it a plain index, or "
-          "UNIQUE over all rows",
-          name, index);
+          "{}: the UNIQUE index {} uses the collation {}; use BINARY, NOCASE or RTRIM", name,
+          u.name, collation);
     }
-    const auto columns = index_columns(db, index);
-    for (std::size_t i = 0; i < columns.names.size(); ++i) {
-      if (position(t, columns.names[i]) >= t.columns.size()) {
-        return fmt::format(
-            "{}: the UNIQUE index {} is over an expression or a generated column; make "
-            "it a plain index",
-            name, index);
-      }
-      if (!known_collation(columns.collations[i])) {
-        return fmt::format(
-            "{}: the UNIQUE index {} uses the collation {}; use BINARY, NOCASE or RTRIM", name,
-            index, columns.collations[i]);
-      }
+    if (const auto why = why_not_evaluated(db, t, u); !why.empty()) {
+      return fmt::format(
+          "{}: the UNIQUE index {} cannot be evaluated here ({}); make it a plain "
+          "index",
+          name, u.name, why);
     }
   }
   return {};

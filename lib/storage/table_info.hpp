@@ -33,8 +33,14 @@ struct ColumnInfo {
 
 struct UniqueIndex {
   std::string name;
-  std::vector<std::uint32_t> columns;  ///< Positions in TableInfo::columns.
-  std::vector<Collation> collations;
+  /// Positions in TableInfo::columns: of its terms, or, if it is not plain, of all columns that it
+  /// mentions.
+  std::vector<std::uint32_t> columns;
+  std::vector<Collation> collations;  ///< Of its terms.
+  /// As SQL; empty if the index is plain: over columns alone, and of all rows.
+  std::vector<std::string> terms;
+  std::string where;  ///< Only rows for which this holds are in the index. Empty: all.
+  bool is_plain() const { return terms.empty(); }
 };
 
 struct TableInfo {
@@ -57,9 +63,13 @@ TableInfo read_table(Connection& db, const std::string& name);
 TableInfo read_table(Connection& db, const std::string& name, std::uint32_t id);
 
 /// Why a table cannot be tracked and what to do about it; empty when it can. Virtual tables, shadow
-/// tables, views, names that begin with mycelial_ or sqlite_, UNIQUE indexes over expressions or
-/// with WHERE, collations that are not built in, ...
+/// tables, views, names that begin with mycelial_ or sqlite_, UNIQUE indexes that need generated
+/// columns, an application's functions, or collations that are not built in, ...
 std::string refusal(Connection& db, const std::string& name);
+
+/// SQL that gives the terms of an index that is not plain, for the values of a row as parameters;
+/// no row if the index would not hold it.
+std::string evaluation_of(const TableInfo& table, const UniqueIndex& index);
 
 /// Every ordinary table of the main database that is not ours and not SQLite's own, by name.
 std::vector<std::string> ordinary_tables(Connection& db);

@@ -294,33 +294,74 @@ void TableIo::remove(const RowRef& ref) {
   if (rc != SQLITE_OK) throw SqliteError(rc, "cannot delete a row of " + info_.name);
 }
 
+Collation TableIo::collation_in(std::size_t index, std::size_t term) const {
+  const bool is_key = index == info_.uniques.size();
+  return is_key ? info_.columns[info_.key[term]].collation : info_.uniques[index].collations[term];
+}
+
+std::span<const core::Value> TableIo::terms_of(std::size_t index,
+                                               std::span<const core::Value> values) {
+  terms_.clear();
+  const bool is_key = index == info_.uniques.size();
+  if (is_key || info_.uniques[index].is_plain()) {
+    for (const auto c : is_key ? info_.key : info_.uniques[index].columns) {
+      terms_.push_back(values[c]);
+    }
+  } else {
+    auto& s = evaluations_[index];
+    if (!s) s = Statement(db_, evaluation_of(info_, info_.uniques[index]));
+    Use use(s);
+    for (std::size_t i = 0; i < values.size(); ++i) s.bind(static_cast<int>(i) + 1, values[i]);
+    if (!s.step()) return {};
+    term_bytes_.resize(static_cast<std::size_t>(s.columns()));
+    for (std::size_t i = 0; i < term_bytes_.size(); ++i) {
+      terms_.push_back(s.value(static_cast<int>(i)));
+      term_bytes_[i] = terms_[i].bytes;
+      terms_[i].bytes = term_bytes_[i];
+    }
+  }
+  const auto is_null = [](const core::Value& v) { return v.type == core::Value::Type::null; };
+  if (std::ranges::any_of(terms_, is_null)) return {};
+  return terms_;
+}
+
+/// The WHERE clause of a query for the row that has given values in the index.
+std::string TableIo::match_of(std::size_t index) const {
+  const bool is_key = index == info_.uniques.size();
+  const bool plain = is_key || info_.uniques[index].is_plain();
+  std::string out;
+  const auto add = [&](const std::string& term, std::size_t i) {
+    out += fmt::format("{}{} = ? COLLATE {}", out.empty() ? "" : " AND ", term,
+                       collation_name(collation_in(index, i)));
+  };
+  if (plain) {
+    const auto& columns = is_key ? info_.key : info_.uniques[index].columns;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      add(quote_name(info_.columns[columns[i]].name), i);
+    }
+    return out;
+  }
+  const auto& u = info_.uniques[index];
+  for (std::size_t i = 0; i < u.terms.size(); ++i) add("(" + u.terms[i] + ")", i);
+  return u.where.empty() ? out : out + " AND (" + u.where + ")";
+}
+
 std::optional<TableIo::Holder> TableIo::holder(std::size_t index,
                                                std::span<const core::Value> values) {
-  const bool is_key = index == info_.uniques.size();
-  const auto& columns = is_key ? info_.key : info_.uniques[index].columns;
-  const auto collation = [&](std::size_t i) {
-    return is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i];
-  };
-  for (const auto c : columns) {
-    if (values[c].type == core::Value::Type::null) return std::nullopt;
-  }
+  const auto terms = terms_of(index, values);
+  if (terms.empty()) return std::nullopt;
   auto& s = holders_[index];
   if (!s) {
-    std::string match, what = has_rowid() ? rowid_name_ : "";
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      match +=
-          fmt::format("{}{} = ? COLLATE {}", match.empty() ? "" : " AND ",
-                      quote_name(info_.columns[columns[i]].name), collation_name(collation(i)));
-    }
+    std::string what = has_rowid() ? rowid_name_ : "";
     for (const auto k : info_.key) {
       if (!has_rowid()) what += (what.empty() ? "" : ", ") + quote_name(info_.columns[k].name);
     }
-    s = Statement(db_,
-                  fmt::format("SELECT {} FROM {} WHERE {}", what, quote_name(info_.name), match));
+    s = Statement(db_, fmt::format("SELECT {} FROM {} WHERE {}", what, quote_name(info_.name),
+                                   match_of(index)));
   }
   Use use(s);
   int i = 1;
-  for (const auto c : columns) s.bind(i++, values[c]);
+  for (const auto& term : terms) s.bind(i++, term);
   if (!s.step()) return std::nullopt;
   if (has_rowid()) return Holder{s.integer(0), {}};
   std::vector<core::Value> key;
@@ -328,17 +369,37 @@ std::optional<TableIo::Holder> TableIo::holder(std::size_t index,
   return Holder{0, key_identity(info_, key).value_or(core::Identity())};
 }
 
-Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) const {
-  const bool is_key = index == info_.uniques.size();
-  const auto& columns = is_key ? info_.key : info_.uniques[index].columns;
+Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) {
   Bytes out;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (values[columns[i]].type == core::Value::Type::null) return {};
-    put_canonical(
-        out, values[columns[i]],
-        is_key ? info_.columns[columns[i]].collation : info_.uniques[index].collations[i]);
+  const auto terms = terms_of(index, values);
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    put_canonical(out, terms[i], collation_in(index, i));
   }
   return out;
+}
+
+void TableIo::load_defaults() {
+  defaults_.resize(info_.columns.size());
+  Statement list(db_,
+                 "SELECT name, dflt_value FROM pragma_table_xinfo(?1) WHERE dflt_value NOT NULL");
+  for (list.bind_text(1, info_.name); list.step();) {
+    const std::string text(list.text(1));
+    const auto column = std::ranges::find(info_.columns, list.text(0), &ColumnInfo::name);
+    // CURRENT_TIME and expressions may give each row another value.
+    const bool constant = text.find('(') == text.npos && !text.starts_with("CURRENT_");
+    if (column == info_.columns.end() || !constant) continue;
+    auto& [value, bytes] = defaults_[static_cast<std::size_t>(column - info_.columns.begin())];
+    Statement s(db_, "SELECT " + text);
+    if (!s.step()) continue;
+    value = s.value(0);
+    bytes = value.bytes;
+    value.bytes = bytes;
+  }
+}
+
+core::Value TableIo::default_of(std::size_t position) {
+  if (defaults_.empty()) load_defaults();
+  return defaults_[position].first;
 }
 
 std::int64_t TableIo::max_rowid() {

@@ -96,8 +96,11 @@ class TableIo {
     core::Identity key;
   };
   std::optional<Holder> holder(std::size_t index, std::span<const core::Value> values);
-  /// Values of unique index i in canonical form; empty when one is NULL (NULLs never conflict).
-  Bytes claim_of(std::size_t index, std::span<const core::Value> values) const;
+  /// Values of unique index i in canonical form; empty when one is NULL (NULLs never conflict), or
+  /// the index would not hold the row.
+  Bytes claim_of(std::size_t index, std::span<const core::Value> values);
+  /// What a column shows that nobody wrote; NULL if that is not the same for every row.
+  core::Value default_of(std::size_t position);
   /// Number of unique indexes, and the key as one more.
   std::size_t indexes() const { return info_.uniques.size() + (info_.key.empty() ? 0 : 1); }
   /// Stable ids of the columns in any of them.
@@ -111,6 +114,11 @@ class TableIo {
   bool can_name_rowid() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
   int judge(int rc);
+  /// The values that a row has in a unique index; none: it takes no place there.
+  std::span<const core::Value> terms_of(std::size_t index, std::span<const core::Value> values);
+  Collation collation_in(std::size_t index, std::size_t term) const;
+  std::string match_of(std::size_t index) const;
+  void load_defaults();
   template <class Bind>
   int write(Statement& s, Bind&& bind);
 
@@ -140,7 +148,10 @@ class TableIo {
   };
   ByColumns updates_, inserts_;
   std::unique_ptr<BatchWrite> batch_;
-  std::map<std::size_t, Statement> holders_;
+  std::map<std::size_t, Statement> holders_, evaluations_;  // by index
+  std::vector<core::Value> terms_;                          // of the row at hand
+  std::vector<Bytes> term_bytes_;                           // that terms_ views
+  std::vector<std::pair<core::Value, Bytes>> defaults_;     // by position; empty: not loaded
   std::vector<core::Value> row_;
   Bytes key_;  // of the row at hand; memory used again
 };

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "storage/capture.hpp"
+#include "storage/index_text.hpp"
 
 namespace mycelial::storage {
 namespace {
@@ -80,10 +81,29 @@ class Writer {
       clash(t_.key, [&](std::size_t i) { return collation_name(t_.columns[t_.key[i]].collation); });
     }
     for (const auto& u : t_.uniques) {
+      if (!u.is_plain()) continue;
       clash(u.columns, [&](std::size_t i) { return collation_name(u.collations[i]); });
     }
-    if (where.empty()) return {};
-    return in_the_way_where("(" + where + ")" + but);
+    std::string out;
+    if (!where.empty()) out = in_the_way_where("(" + where + ")" + but);
+    for (const auto& u : t_.uniques) {
+      if (!u.is_plain()) out += " " + in_the_way_where(claims_the_same(u) + but);
+    }
+    return out;
+  }
+  /// For an index over expressions or with WHERE: names stand for columns of the table outside, and
+  /// of NEW inside.
+  std::string claims_the_same(const UniqueIndex& u) const {
+    std::vector<std::string> values;
+    for (std::uint32_t i = 0; i < t_.columns.size(); ++i) values.push_back(column("NEW", i));
+    const std::string row = row_of(t_, values);
+    std::string out;
+    for (std::size_t i = 0; i < u.terms.size(); ++i) {
+      out += fmt::format("{}({}) = (SELECT {} FROM {}) COLLATE {}", i ? " AND " : "", u.terms[i],
+                         u.terms[i], row, collation_name(u.collations[i]));
+    }
+    if (!u.where.empty()) out += fmt::format(" AND ({0}) AND (SELECT {0} FROM {1})", u.where, row);
+    return out;
   }
   std::string in_the_way_where(const std::string& where) const {
     const bool key = key_in_entry();

@@ -29,6 +29,7 @@ struct Flavour {
   std::size_t sites = 1;
   std::size_t steps = 30;
   bool triggers = false, foreign_keys = false, savepoints = true, checks = false;
+  bool indexes = false;  ///< UNIQUE ones over expressions and with WHERE.
 };
 
 History random_history(unsigned seed, const Flavour& flavour);

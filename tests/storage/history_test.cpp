@@ -40,6 +40,12 @@ TEST(History, TwoSitesConverge) {
 TEST(History, FourSitesConverge) {
   try_histories({.sites = 4, .steps = 50, .triggers = true, .foreign_keys = true}, 12);
 }
+TEST(History, OneSiteWithIndexesIsInvisible) {
+  try_histories({.sites = 1, .steps = 40, .indexes = true}, 40);
+}
+TEST(History, ThreeSitesWithIndexesConverge) {
+  try_histories({.sites = 3, .steps = 40, .indexes = true}, 40);
+}
 
 }  // namespace
 }  // namespace mycelial::test

@@ -124,7 +124,25 @@ RandomSql::Table RandomSql::make_table(const std::string& name, const Flavour& f
   if (chance(15)) columns += ", g AS (v0 || 'x')";
   schema_ += fmt::format("CREATE TABLE {}({}{}){};\n", name, columns, constraints, options);
   if (chance(20)) schema_ += fmt::format("CREATE INDEX {0}_v1 ON {0}(v1);\n", name);
+  if (flavour.indexes) add_indexes(t);
   return t;
+}
+
+void RandomSql::add_indexes(Table& t) {
+  static const std::vector<std::string> kTerms = {"v0",       "v1 COLLATE NOCASE", "lower(v0)",
+                                                  "v0 || v1", "abs(v1), v0 DESC",  "typeof(v0), v1",
+                                                  "-v1"};
+  static const std::vector<std::string> kConditions = {
+      "", "v0 > 2", "v1 = 3", "v0 = 'a'", "v1 IS NOT NULL AND v0 <> 5", "typeof(v1) = 'integer'"};
+  for (unsigned i = 0; i == 0 || (i < 3 && chance(30)); ++i) {
+    const std::string& terms = one_of(kTerms);
+    const std::string& condition = one_of(kConditions);
+    const std::string where = condition.empty() ? "" : " WHERE " + condition;
+    schema_ +=
+        fmt::format("CREATE UNIQUE INDEX {0}_u{1} ON {0}({2}){3};\n", t.name, i, terms, where);
+    if (terms.find("DESC") == terms.npos) t.targets.push_back("(" + terms + ")" + where);
+    for (auto& c : t.columns) c.key |= c.name == "v0" || c.name == "v1";
+  }
 }
 
 void RandomSql::add_triggers() {

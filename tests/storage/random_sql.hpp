@@ -46,6 +46,7 @@ class RandomSql {
   std::string update(const Table& t);
   Table make_table(const std::string& name, const Flavour& flavour);
   void add_key(Table& t, std::string& columns, std::string& constraints, std::string& options);
+  void add_indexes(Table& t);
   void add_triggers();
 
   std::mt19937& random_;
