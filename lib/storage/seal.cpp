@@ -270,7 +270,7 @@ void Sealer::describe(const Gathered& g, std::span<const core::Value> values, bo
     w.written.push_back({ids[i], time, values[i]});
   }
   if (g.io->policies().atomic) write_whole_row(*g.io, values, w);
-  if (g.io->has_policies()) write_by_policies(*g.io, old_, values, w);
+  if (g.io->has_policies()) write_by_policies(*g.io, g.what->identity, old_, values, w);
 }
 
 /// A row that is written is written whole.
@@ -285,9 +285,22 @@ void Sealer::write_whole_row(const TableIo& io, std::span<const core::Value> val
   }
 }
 
+/// A copied file has what its original had not sealed yet. Both would count it: this one lists it
+/// instead.
+void Sealer::park_count(const TableIo& io, const core::Identity& identity, const core::Row& before,
+                        const core::LocalWrite::Written& written) {
+  const auto position = *io.position_of(written.column);
+  const auto now =
+      core::shown_value(io.policy_of(position), before, written.column, s_.meta_.ranks());
+  s_.note_conflict(io.info().id, identity, io.info().columns[position].name, "parked",
+                   to_literal(written.value), now ? to_literal(now->view()) : "NULL",
+                   "counted before the file was copied: its original counts it");
+}
+
 /// Turns what was written to columns with policies into versions of their registers.
-void Sealer::write_by_policies(const TableIo& io, const core::Row& before,
-                               std::span<const core::Value> values, core::LocalWrite& w) {
+void Sealer::write_by_policies(const TableIo& io, const core::Identity& identity,
+                               const core::Row& before, std::span<const core::Value> values,
+                               core::LocalWrite& w) {
   const core::Row none;
   std::vector<core::LocalWrite::Written> plain;
   plain.swap(w.written);
@@ -299,7 +312,11 @@ void Sealer::write_by_policies(const TableIo& io, const core::Row& before,
       w.written.push_back(written);
       continue;
     }
-    const bool changed = written.time != 0;
+    bool changed = written.time != 0;
+    if (s_.inherited_ && changed && policy.kind == core::Policy::Kind::counter) {
+      park_count(io, identity, before, written);
+      changed = false;
+    }
     core::write_column(
         {policy, w.fresh ? none : before, written.column, dot_.origin, written.time, changed,
          w.upsert && !w.fresh, values[position], default_of(io, position).view()},
@@ -308,19 +325,18 @@ void Sealer::write_by_policies(const TableIo& io, const core::Row& before,
 }
 
 /// The table shows what the policies make of what was written to it.
-void Sealer::show_by_policies(const Gathered& g, const core::Row& row) {
+void Sealer::show_by_policies(const Gathered& g, const core::Row& row,
+                              std::span<const core::Value> now) {
   auto& io = *g.io;
   const RowRef ref{io.has_rowid() ? *g.what->slot : 0, g.what->identity};
-  const auto now = io.read(ref);
-  if (!now) return;
   std::vector<std::uint32_t> changed;
-  std::vector<core::Value> values(now->size());
+  std::vector<core::Value> values(now.size());
   std::deque<Bytes> bytes;
   for (std::uint32_t i = 0; i < values.size(); ++i) {
     if (!io.merges_by_policy(row, i)) continue;
     const auto shown =
         core::shown_value(io.policy_of(i), row, io.column_ids()[i], s_.meta_.ranks());
-    if (!shown || shown->view() == (*now)[i]) continue;
+    if (!shown || shown->view() == now[i]) continue;
     values[i] = shown->view();
     values[i].bytes = bytes.emplace_back(values[i].bytes);
     changed.push_back(i);
@@ -392,7 +408,7 @@ void Sealer::seal_row(const Gathered& g) {
     s_.put_shown(*g.io, *g.what->slot, g.what->identity, old_);  // only its place is new
   }
   if (g.io->has_policies() && shown) {
-    show_by_policies(g, piece_.row == core::Row{} ? old_ : merged_);
+    show_by_policies(g, piece_.row == core::Row{} ? old_ : merged_, values);
   }
 }
 
@@ -539,7 +555,7 @@ void Sealer::returning_row(TableIo& io, std::int64_t rowid, const core::Identity
     const bool written = same ? !*same : !known && !is_default(io, i, values[i]);
     if (written) w.written.push_back({ids[i], w.time, values[i]});
   }
-  if (io.has_policies()) write_by_policies(io, old, values, w);
+  if (io.has_policies()) write_by_policies(io, identity, old, values, w);
   core::Row piece;
   if (!w.written.empty()) piece = core::local_piece(old, w, s_.meta_.ranks());
   auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());

@@ -57,9 +57,11 @@ class Sealer {
   bool is_default(const TableIo& io, std::size_t position, const core::Value& value);
   const core::OwnedValue& default_of(const TableIo& io, std::size_t position);
   void write_whole_row(const TableIo& io, std::span<const core::Value> values, core::LocalWrite& w);
-  void write_by_policies(const TableIo& io, const core::Row& before,
+  void park_count(const TableIo& io, const core::Identity& identity, const core::Row& before,
+                  const core::LocalWrite::Written& written);
+  void write_by_policies(const TableIo& io, const core::Identity& identity, const core::Row& before,
                          std::span<const core::Value> values, core::LocalWrite& w);
-  void show_by_policies(const Gathered& g, const core::Row& row);
+  void show_by_policies(const Gathered& g, const core::Row& row, std::span<const core::Value> now);
   void seal_row(const Gathered& g);
   void list_replaced(const Gathered& g, std::span<const core::Value> values);
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);

@@ -98,6 +98,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       renamed_.clear();
       rebuilt_.clear();
       dropped_.clear();
+      inherited_ = false;
       rowids_checked_ = false;
       cache_version_ = -1;
       schema_version_ = -1;
@@ -209,7 +210,9 @@ void StoreImpl::take_site() {
   meta_.set_site(fresh);
   db_.exec("UPDATE mycelial_schema SET announced = 0");
   if (!meta_.label().is_baseline()) {
+    inherited_ = true;
     seal_journal();
+    inherited_ = false;
     meta_.set_label(meta_.site());
   }
 }

@@ -258,6 +258,7 @@ class StoreImpl final : public Store {
   bool identity_checked_ = false;
   bool rowids_checked_ = false;  // in this run, or since the last transaction that failed
   std::int64_t policies_version_ = 0;
+  bool inherited_ = false;  // what is being sealed may be another file's, too: see take_site()
   std::vector<core::UnitRef> publishing_;  // made or applied in this transaction, in that order
   std::vector<core::UnitRef> published_;   // committed, and not yet handed to the caller
   bool sync_later_ = false;                // commits are made durable by after_commit()

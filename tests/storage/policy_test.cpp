@@ -2,6 +2,10 @@
 // Merge policies: plain SQL at several sites, and what all of them show once they have met.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <map>
+#include <random>
+
 #include "tests/storage/site.hpp"
 
 namespace mycelial::test {
@@ -24,7 +28,8 @@ class Policies : public testing::Test {
   }
   void run(Site& site, const std::string& sql) {
     world.clock.now += 10;
-    EXPECT_EQ(site.sql(sql), SQLITE_OK) << sql;
+    EXPECT_EQ(site.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(site.client()) << "\n"
+                                        << site.rows("SELECT * FROM t");
   }
   void move(Site& from, Site& to, Carry how = Carry::sets) {
     world.clock.now += 10;
@@ -274,6 +279,84 @@ TEST_F(Policies, TravelByCutsToo) {
   move(d, a);
   meet();
   EXPECT_EQ(all("SELECT n FROM t"), "112");
+}
+
+TEST_F(Policies, ACopiedFileListsCountsThatItsOriginalMakes) {
+  choose("t", "n", "counter");
+  run(a, "INSERT INTO t(k, n, v) VALUES('x', 10, 'old')");
+  meet();
+  run(a, "UPDATE t SET n = n + 1, v = 'new'");
+  run(a, "INSERT INTO t(k, n) VALUES('y', 5)");
+  Site copy{world, "copy", a.image()};
+  EXPECT_NE(copy.store().site(), a.store().site());
+  (void)copy.store().seal();
+  EXPECT_EQ(copy.rows("SELECT n, v FROM t WHERE k = 'x'"), "10|new");
+  const auto conflicts = copy.store().conflicts();
+  ASSERT_TRUE(conflicts.ok());
+  ASSERT_EQ(conflicts->size(), 2u);
+  EXPECT_EQ((*conflicts)[0].kind, "parked");
+  EXPECT_EQ((*conflicts)[0].value, "11");
+  move(copy, b);
+  move(b, copy);
+  meet();
+  move(a, copy);
+  EXPECT_EQ(all("SELECT k, n, v FROM t ORDER BY k"), "x|11|new\ny|5|NULL");
+  EXPECT_EQ(copy.rows("SELECT k, n FROM t ORDER BY k"), "x|11\ny|5");
+}
+
+/// Whatever is written and however it travels: nothing that was counted is lost or doubled, and all
+/// agree. `by_cut`: now and then.
+TEST_F(Policies, AnyHistoryAddsUp) {
+  std::mt19937 random(7);
+  const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  for (const auto* column : {"n", "r"}) choose("t", column, "counter");
+  choose("t", "v", "max");
+  choose("t", "j", "set");
+  choose("w", "v", "json");
+  std::map<std::string, std::int64_t> wanted;
+  std::map<std::string, int> greatest;
+  for (int step = 0; step < 400; ++step) {
+    Site& site = *std::array{&a, &b, &c}[static_cast<std::size_t>(pick(3))];
+    const std::string key = std::string(1, static_cast<char>('p' + pick(4)));
+    const int by = pick(9) - 4;
+    switch (pick(6)) {
+      case 0:
+      case 1:
+        run(site, "INSERT INTO t(k, n, r, v, j) VALUES('" + key + "', " + std::to_string(by) +
+                      ", 0.5, " + std::to_string(step) + ", '[\"" + key +
+                      "\"]') ON CONFLICT DO UPDATE SET n = n + excluded.n, r = r + 0.25, v = " +
+                      std::to_string(step) + ", j = json_insert(j, '$[#]', " +
+                      std::to_string(pick(5)) + ")");
+        wanted[key] += by;
+        greatest[key] = step;
+        break;
+      case 2:
+        (void)site.store().seal();  // of what one set brings, max sees the last
+        run(site, "UPDATE t SET n = n + " + std::to_string(by) + ", v = 0 WHERE k = '" + key + "'");
+        if (site.client() && sqlite3_changes(site.client()) == 1) wanted[key] += by;
+        break;
+      case 3:
+        run(site, "UPDATE t SET j = json_remove(j, '$[0]') WHERE k = '" + key + "'");
+        run(site, "INSERT INTO w VALUES(1, 1, json_object('" + key + "', " + std::to_string(step) +
+                      ")) ON CONFLICT DO UPDATE SET v = json_set(v, '$." + key + "', " +
+                      std::to_string(step) + ")");
+        break;
+      case 4:
+        (void)site.store().seal();
+        break;
+      default: {
+        Site& to = *std::array{&a, &b, &c}[static_cast<std::size_t>(pick(3))];
+        if (&to != &site) move(site, to, pick(4) == 0 ? Carry::cut : Carry::sets);
+      }
+    }
+  }
+  meet();
+  for (const auto& [key, total] : wanted) {
+    EXPECT_EQ(all("SELECT n, v FROM t WHERE k = '" + key + "'"),
+              std::to_string(total) + "|" + std::to_string(greatest[key]));
+  }
+  all("SELECT j FROM t ORDER BY k");
+  all("SELECT v FROM w");
 }
 
 TEST_F(Policies, OfTwoChoicesTheLaterHoldsAndTheOtherIsNamed) {
