@@ -113,7 +113,7 @@ void Player::run_sql(const Statement& s) {
     stage_.tick();
     losses_.before(*one);
     Answer answer = one->run(sql, s.connection);
-    losses_.after(*one, s.line, may_differ_);
+    losses_.after(*one, s.line, not_checked());
     const std::string who = one->name() + ": ";
     if (s.kind == Statement::Kind::refused) {
       if (answer.error.empty()) throw Failure(s.line, who + "this is not refused");
@@ -163,11 +163,11 @@ void Player::run_command(const Statement& s) {
       {"reconnect", [](Site& one) { one.reconnect(); }},
   };
   static const std::map<std::string, void (Player::*)(const Statement&)> kOther = {
-      {"sites", &Player::sites}, {"links", &Player::links},     {"schema", &Player::schema},
-      {"track", &Player::track}, {"untrack", &Player::untrack}, {"cut", &Player::cut},
-      {"clock", &Player::clock}, {"deliver", &Player::deliver}, {"settle", &Player::settle},
-      {"copy", &Player::copy},   {"backup", &Player::backup},   {"restore", &Player::restore},
-      {"dump", &Player::dump},   {"reload", &Player::reload},
+      {"sites", &Player::sites},     {"links", &Player::links},     {"schema", &Player::schema},
+      {"track", &Player::track},     {"untrack", &Player::untrack}, {"policy", &Player::policy},
+      {"cut", &Player::cut},         {"clock", &Player::clock},     {"deliver", &Player::deliver},
+      {"settle", &Player::settle},   {"copy", &Player::copy},       {"backup", &Player::backup},
+      {"restore", &Player::restore}, {"dump", &Player::dump},       {"reload", &Player::reload},
   };
   if (const auto each = kEach.find(s.verb); each != kEach.end()) {
     for (Site* one : sites_named(s.words)) each->second(*one);
@@ -234,7 +234,7 @@ std::vector<std::string> Player::set_up(Site& one, const std::string& sql) {
   stage_.tick();
   losses_.before(one);
   const Answer answer = one.run(with_paths(sql), "");
-  losses_.after(one, line_, may_differ_);
+  losses_.after(one, line_, not_checked());
   if (!answer.error.empty()) throw Failure(line_, one.name() + ": " + answer.error);
   const auto tables = one.track_all();
   if (!tables.ok()) throw Failure(line_, one.name() + ": " + tables.status().to_string());
@@ -279,6 +279,26 @@ void Player::untrack(const Statement& s) {
     expect_lines(s, *one, refused);
     losses_.forget(*one);
   }
+}
+
+/// policy SITE TABLE[.COLUMN] NAME
+void Player::policy(const Statement& s) {
+  const auto dot = s.words[1].find('.');
+  const auto table = s.words[1].substr(0, dot);
+  const auto column = dot == std::string::npos ? "" : s.words[1].substr(dot + 1);
+  Site& one = site(s.words[0]);
+  const Status status = one.set_policy(table, column, s.words[2]);
+  std::vector<std::string> refused;
+  if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
+  expect_lines(s, one, refused);
+  by_policy_.insert(table);
+}
+
+/// Values written to these tables may go: by the script's word, or by their policies.
+std::set<std::string> Player::not_checked() const {
+  std::set<std::string> out = may_differ_;
+  out.insert(by_policy_.begin(), by_policy_.end());
+  return out;
 }
 
 /// cut a b | c

@@ -32,6 +32,8 @@ class Player {
   void schema(const Statement& s);
   void track(const Statement& s);
   void untrack(const Statement& s);
+  void policy(const Statement& s);
+  std::set<std::string> not_checked() const;
   void cut(const Statement& s);
   void clock(const Statement& s);
   void deliver(const Statement& s);
@@ -56,7 +58,7 @@ class Player {
   Stage stage_;
   Losses losses_;
   std::string schema_;  // of all sites
-  std::set<std::string> may_differ_;
+  std::set<std::string> may_differ_, by_policy_;
   std::map<std::string, std::string> backups_;
   int line_ = 0;  // of the statement being played
 };

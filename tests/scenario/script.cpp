@@ -61,7 +61,7 @@ const std::map<std::string, Arity>& commands() {
       {"settle", {0, 0}},    {"seal", {1, kMany}},    {"reconnect", {1, 1}},
       {"copy", {2, 2}},      {"backup", {1, 1}},      {"restore", {1, 1}},
       {"open", {1, 1}},      {"dump", {2, 2}},        {"differ", {1, kMany}},
-      {"agree", {1, kMany}}, {"reload", {1, 1}},
+      {"agree", {1, kMany}}, {"reload", {1, 1}},      {"policy", {3, 3}},
   };
   return kAll;
 }

@@ -201,6 +201,10 @@ Status Site::track(const std::string& table) {
 Status Site::untrack(const std::string& table) {
   return as_command([&](engine::Engine& e) { return e.untrack(table); });
 }
+Status Site::set_policy(const std::string& table, const std::string& column,
+                        const std::string& policy) {
+  return as_command([&](engine::Engine& e) { return e.set_policy(table, column, policy); });
+}
 Status Site::untrack_all() {
   return as_command([](engine::Engine& e) { return e.untrack_all(); });
 }

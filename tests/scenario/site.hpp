@@ -64,6 +64,7 @@ class Site {
   Status track(const std::string& table);
   Status untrack(const std::string& table);
   Status untrack_all();
+  Status set_policy(const std::string& table, const std::string& column, const std::string& policy);
 
   /// By site, its last set: number and chain hash.
   std::map<std::string, std::pair<std::uint64_t, std::string>> sets_held();

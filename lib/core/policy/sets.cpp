@@ -86,7 +86,10 @@ OwnedValue shown_object(const Registers& registers) {
   const auto members = members_of(registers);
   if (members.empty()) return when_empty(registers, true);
   Bytes out;
-  for (const auto& [key, value] : members) out += (out.empty() ? "{" : ",") + key + ":" + value;
+  for (const auto& [key, value] : members) {
+    out += out.empty() ? "{" : ",";
+    out.append(key).append(":").append(value);
+  }
   return OwnedValue::text(out + "}");
 }
 
