@@ -268,8 +268,9 @@ MYCELIAL_CAPI mycelial_code mycelial_check(mycelial_replica* replica, mycelial_t
 
 /* Chooses how concurrent writes of a column merge, or those of a table's columns (`column` NULL or
  * empty): "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a policy
- * of the host's, or, for a table, "row". The choice travels to all replicas; of several, the last
- * one holds. Errors: NOT_FOUND, INVALID_ARGUMENT, BUSY. */
+ * of the host's, or, for a table, "row". For a column of a foreign key also what becomes of rows
+ * whose parent a peer deletes: "keep" (the default), "delete", "restore". The choice travels to all
+ * replicas; of several, the last one holds. Errors: NOT_FOUND, INVALID_ARGUMENT, BUSY. */
 MYCELIAL_CAPI mycelial_code mycelial_set_policy(mycelial_replica* replica, const char* table,
                                                 const char* column, const char* policy,
                                                 mycelial_error* error) MYCELIAL_NOEXCEPT;

@@ -76,7 +76,9 @@ struct Conflict {
   std::string table;
   std::string row;     ///< The row's key, or its identity when it has none.
   std::string column;  ///< Empty: the whole row.
-  std::string kind;    ///< "hidden", "parked", "superseded", "deleted".
+  /// "hidden", "parked", "superseded", "deleted", "restored", "orphan" (refers to nothing) or
+  /// "policy".
+  std::string kind;
   std::string value;   ///< What is not shown, as SQL literal(s).
   std::string winner;  ///< What is shown instead, if anything.
   std::string rule;    ///< Which rule decided.
@@ -123,9 +125,11 @@ class MYCELIAL_API Replica {
 
   /// Chooses how concurrent writes of a column merge, or those of all columns of a table (empty
   /// `column`): "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a
-  /// policy in ReplicaOptions::policies, or, for a table, "row". The choice travels to all
-  /// replicas; of several, the last one holds. docs/policies.md tells what each does. Errors:
-  /// not_found, invalid_argument (no such policy, or not for this column), busy.
+  /// policy in ReplicaOptions::policies, or, for a table, "row". For a column of a foreign key also
+  /// what becomes of rows whose parent a peer deletes: "keep" (the default), "delete", "restore".
+  /// The choice travels to all replicas; of several, the last one holds. docs/guide/policies.md
+  /// tells what each does. Errors: not_found, invalid_argument (no such policy, or not for this
+  /// column), busy.
   virtual Status set_policy(const std::string& table, const std::string& column,
                             const std::string& policy) = 0;
   /// What has been chosen, for tables that are tracked here.

@@ -22,12 +22,12 @@ Status add_key(core::Schema& schema, std::uint64_t column) {
 }
 
 Status add_policy(core::Schema& schema, ByteView bytes) {
-  if (schema.policies.size() > kColumnsMax) return corrupt("a schema has too many policies");
+  if (schema.policies.size() > 2 * kColumnsMax) return corrupt("a schema has too many policies");
   ByteReader in(bytes);
   const std::uint64_t column = in.varint();
   const std::uint64_t at_ms = in.varint();
   const ByteView name = in.bytes(in.left());
-  if (!in.ok() || column > kColumnsMax || name.empty() || name.size() > kNameBytesMax ||
+  if (!in.ok() || column > 2 * kColumnsMax || name.empty() || name.size() > kNameBytesMax ||
       at_ms > core::hlc_ms(core::kHlcMax)) {
     return corrupt("a schema's policy is malformed");
   }
@@ -74,7 +74,7 @@ Result<core::Schema> read_schema(ByteView in) {
     if (column >= out.columns.size()) return corrupt("a schema's key names no column");
   }
   for (const auto& policy : out.policies) {
-    if (policy.column > out.columns.size()) return corrupt("a schema's policy names no column");
+    if (policy.column > 2 * out.columns.size()) return corrupt("a schema's policy names no column");
   }
   return out;
 }

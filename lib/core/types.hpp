@@ -149,7 +149,9 @@ struct Schema {
   std::vector<std::uint32_t> key;  ///< Indexes into columns, in key order; empty when keyless.
   std::vector<std::string> formerly = {};  ///< Other names of the table, before ALTER TABLE RENAME.
   struct PolicyOf {
-    std::uint32_t column = 0;  ///< Index into columns; their number stands for the whole table.
+    /// Index into columns; their number n stands for the whole table, n + 1 + i for the foreign
+    /// keys that column i is part of.
+    std::uint32_t column = 0;
     std::string name;
     std::uint64_t at_ms = 0;  ///< When it was chosen.
     friend bool operator==(const PolicyOf&, const PolicyOf&) = default;

@@ -89,7 +89,9 @@ Result<storage::Mergers> mergers_of(
       return Status(Errc::invalid_argument, "a merge policy cannot be called \"" + name +
                                                 "\"; use 1 to 64 of a-z 0-9 _ - . /");
     }
-    if (core::policy_named(name) || name == storage::kRowAtomic || out.contains(name)) {
+    const bool ours = core::policy_named(name) || name == storage::kRowAtomic ||
+                      storage::orphan_policy_named(name);
+    if (ours || out.contains(name)) {
       return Status(Errc::invalid_argument,
                     "there are two merge policies \"" + name + "\"; give one another name");
     }

@@ -9,6 +9,7 @@
 #include "mycelial/merge_policy.hpp"
 #include "mycelial/status.hpp"
 #include "storage/policies.hpp"
+#include "storage/references.hpp"
 
 namespace mycelial::engine {
 

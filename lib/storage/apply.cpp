@@ -261,14 +261,25 @@ void Applier::vanish(const Target& t, const core::Identity& identity, const Book
                      const core::Row& merged) {
   if (before.shown() && t.io) {
     const RowRef ref{before.rowid, identity};
-    if (s_.has_hidden(t.id)) {
-      if (const auto values = t.io->read(ref)) contest(t, s_.claimants(*t.io, *values));
+    const bool is_parent = !s_.references_to(t.id).empty();
+    if (is_parent || s_.has_hidden(t.id)) {
+      if (const auto values = t.io->read(ref)) {
+        contest(t, s_.claimants(*t.io, *values));
+        if (is_parent) {
+          s_.vanished_.push_back({t.id, identity, {values->begin(), values->end()}, false});
+        }
+      }
       t.io->release();
     }
     t.io->remove(ref);
     if (t.io->has_rowid()) s_.segments_->erase(t.id, before.rowid);
   } else if (before.place == BookRow::Place::record && before.status == RowStatus::hidden) {
     s_.drop_claims(t.id, identity);
+    if (t.io && !s_.references_to(t.id).empty()) {
+      std::deque<Bytes> bytes;
+      const auto values = s_.values_of(*t.io, old_, bytes);
+      s_.vanished_.push_back({t.id, identity, {values.begin(), values.end()}, false});
+    }
   }
   s_.put_record(t.id, identity, RowStatus::dead, merged);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/applier.hpp"
+#include "storage/orphans.hpp"
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -185,6 +186,7 @@ Result<core::Depot::Applied> StoreImpl::apply_staged() {
     again = false;
     status = write([&] {
       done.clear();
+      vanished_.clear();
       seal_journal();
       try {
         out.more = apply_waiting(waiting, done);
@@ -196,6 +198,7 @@ Result<core::Depot::Applied> StoreImpl::apply_staged() {
         again = true;
         throw StorageError(Errc::corrupt, "a bad unit");
       }
+      Orphans(*this).care();
       if (!losers_.empty()) seal_journal();
       trim_tail();
     });

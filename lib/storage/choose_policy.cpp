@@ -25,6 +25,17 @@ std::optional<std::size_t> position_named(const TableInfo& table, const std::str
   return {};
 }
 
+/// Why the column cannot have this policy for its foreign keys; empty when it can.
+std::string reference_refusal(Connection& db, const TableInfo& table, const std::string& column,
+                              const std::string& policy) {
+  if (column.empty()) {
+    return fmt::format("\"{}\" is for a foreign key of {}: name a column of it", policy,
+                       table.name);
+  }
+  if (is_in_foreign_key(db, table.name, column)) return {};
+  return fmt::format("{}.{} is in no foreign key: \"{}\" is for those", table.name, column, policy);
+}
+
 }  // namespace
 
 Status StoreImpl::set_policy(const std::string& table, const std::string& column,
@@ -40,14 +51,16 @@ Status StoreImpl::set_policy(const std::string& table, const std::string& column
     if (!column.empty() && !position) {
       throw StorageError(Errc::not_found, fmt::format("{} has no column {}", info.name, column));
     }
-    const auto why = policy_refusal(info, position, policy, options_.mergers);
+    const bool of_references = orphan_policy_named(policy).has_value();
+    const auto why = of_references ? reference_refusal(db_, info, column, policy)
+                                   : policy_refusal(info, position, policy, options_.mergers);
     if (!why.empty()) throw StorageError(Errc::invalid_argument, why);
     seal_journal();
     const auto id = position ? info.columns[*position].id : kWholeTable;
-    const auto before = policy_choice(db_, info.id, id);
+    const auto before = policy_choice(db_, info.id, id, of_references);
     if (before && before->name == policy) return;
-    const auto now = now_ms();
-    choose_policy(db_, info.id, {id, policy, std::max(now, before ? before->at_ms + 1 : 0)});
+    const auto at_ms = std::max(now_ms(), before ? before->at_ms + 1 : 0);
+    choose_policy(db_, info.id, {id, policy, at_ms, of_references});
     adopt_policies(*io);
     remember_schema(io->schema(), true);
     codec::BodyWriter news;
@@ -77,6 +90,7 @@ Result<std::vector<PolicyInfo>> StoreImpl::policies() {
 /// The table goes by what has been chosen for it.
 void StoreImpl::adopt_policies(TableIo& io) {
   io.set_policies(table_policies(db_, io.info(), options_.mergers));
+  references_.reset();
   for (const auto& name : io.policies().unknown) {
     notes_.insert(fmt::format(
         "{}: this program has no merge policy \"{}\"; until one that has it opens the file, the "
@@ -92,9 +106,38 @@ void StoreImpl::reload_policies() {
   const auto version = meta_.get_integer("policies");
   if (version == policies_version_) return;
   policies_version_ = version;
+  references_.reset();
   for (const auto& [id, io] : tables_) {
     io->set_policies(table_policies(db_, io->info(), options_.mergers));
   }
+}
+
+/// Of a tracked table; null: there is none of that name.
+const TableInfo* StoreImpl::info_named(std::string_view name) {
+  const std::string wanted(name);
+  for (const auto& [id, io] : tables_) {
+    if (sqlite3_stricmp(io->info().name.c_str(), wanted.c_str()) == 0) return &io->info();
+  }
+  return nullptr;
+}
+
+/// Foreign keys to the table whose orphans do not just stay.
+const std::vector<Reference>& StoreImpl::references_to(std::uint32_t parent) {
+  static const std::vector<Reference> kNone;
+  if (!references_) {
+    references_.emplace();
+    const auto find = [&](std::string_view name) { return info_named(name); };
+    for (const auto& [id, io] : tables_) {
+      const auto& choices = io->policies().choices;
+      if (std::ranges::none_of(choices, &PolicyChoice::of_references)) continue;
+      for (auto& key : references_of(db_, io->info(), choices, find)) {
+        if (key.orphans == OrphanPolicy::keep) continue;
+        (*references_)[key.parent->id].push_back(std::move(key));
+      }
+    }
+  }
+  const auto it = references_->find(parent);
+  return it == references_->end() ? kNone : it->second;
 }
 
 /// Programs without a policy showed the last write instead; this one can do better.
@@ -129,11 +172,12 @@ void Applier::learn_policies(const core::Schema& schema) {
   TableIo* const io = s_.table(table);
   bool news = false;
   for (const auto& policy : schema.policies) {
-    const bool whole = policy.column == schema.columns.size();
+    const auto place =
+        policy_place(policy.column, static_cast<std::uint32_t>(schema.columns.size()));
     const PolicyChoice theirs{
-        whole ? kWholeTable : column_number(s_.db_, table, schema.columns[policy.column]),
-        policy.name, policy.at_ms};
-    const auto ours = policy_choice(s_.db_, table, theirs.column);
+        place.column ? column_number(s_.db_, table, schema.columns[*place.column]) : kWholeTable,
+        policy.name, policy.at_ms, place.of_references};
+    const auto ours = policy_choice(s_.db_, table, theirs.column, theirs.of_references);
     const bool won = choose_policy(s_.db_, table, theirs);
     news |= won;
     if (!ours || ours->name == theirs.name) continue;

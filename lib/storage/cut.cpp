@@ -38,10 +38,9 @@ core::Schema cut_schema(Connection& db, std::uint32_t id, std::vector<std::uint3
   for (auto& choice : policy_choices(db, id)) {
     const auto all = static_cast<std::uint32_t>(schema.columns.size());
     const bool whole = choice.column == kWholeTable;
-    const auto column = whole                           ? all
-                        : choice.column < places.size() ? places[choice.column]
-                                                        : kNowhere;
-    if (column <= all) schema.policies.push_back({column, choice.name, choice.at_ms});
+    const auto place = choice.column < places.size() ? places[choice.column] : kNowhere;
+    if (!whole && place == kNowhere) continue;
+    schema.policies.push_back({policy_index(choice, place, all), choice.name, choice.at_ms});
   }
   return schema;
 }

@@ -14,14 +14,19 @@ bool exists(Connection& db) {
   return db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'mycelial_policy'") != 0;
 }
 
-std::int64_t stored(std::uint32_t column) {
-  return column == kWholeTable ? -1 : static_cast<std::int64_t>(column);
+/// -1: the whole table; below: the foreign keys of column -2 - n.
+std::int64_t stored(const PolicyChoice& choice) {
+  if (choice.column == kWholeTable) return -1;
+  const auto column = static_cast<std::int64_t>(choice.column);
+  return choice.of_references ? -2 - column : column;
 }
 
 PolicyChoice choice_of(Statement& s) {
   const auto column = s.integer(0);
-  return {column < 0 ? kWholeTable : static_cast<std::uint32_t>(column), std::string(s.text(1)),
-          s.number(2)};
+  const bool of_references = column < -1;
+  return {
+      column == -1 ? kWholeTable : static_cast<std::uint32_t>(of_references ? -2 - column : column),
+      std::string(s.text(1)), s.number(2), of_references};
 }
 
 bool is_key(const TableInfo& table, std::size_t position) {
@@ -55,12 +60,23 @@ std::vector<PolicyChoice> policy_choices(Connection& db, std::uint32_t table) {
   return out;
 }
 
-std::optional<PolicyChoice> policy_choice(Connection& db, std::uint32_t table,
-                                          std::uint32_t column) {
+std::optional<PolicyChoice> policy_choice(Connection& db, std::uint32_t table, std::uint32_t column,
+                                          bool of_references) {
   for (auto& choice : policy_choices(db, table)) {
-    if (choice.column == column) return choice;
+    if (choice.column == column && choice.of_references == of_references) return choice;
   }
   return {};
+}
+
+std::uint32_t policy_index(const PolicyChoice& choice, std::uint32_t place, std::uint32_t columns) {
+  if (choice.column == kWholeTable) return columns;
+  return choice.of_references ? columns + 1 + place : place;
+}
+
+PolicyPlace policy_place(std::uint32_t index, std::uint32_t columns) {
+  if (index == columns) return {};
+  if (index < columns) return {index, false};
+  return {index - columns - 1, true};
 }
 
 bool choose_policy(Connection& db, std::uint32_t table, const PolicyChoice& choice) {
@@ -70,7 +86,7 @@ bool choose_policy(Connection& db, std::uint32_t table, const PolicyChoice& choi
   Statement put(db,
                 "INSERT INTO mycelial_policy VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
                 "name = ?3, at = ?4 WHERE (?4, ?3) > (at, name)");
-  put.bind(1, table).bind(2, stored(choice.column)).bind_text(3, choice.name);
+  put.bind(1, table).bind(2, stored(choice)).bind_text(3, choice.name);
   put.bind(4, choice.at_ms).run();
   const bool chosen = db.changes() > 0;
   if (chosen) {
@@ -134,7 +150,9 @@ TablePolicies table_policies(Connection& db, const TableInfo& table, const Merge
     if (!out.atomic) give(choice.name, true, 0);
   }
   for (const auto& choice : out.choices) {
-    if (choice.column != kWholeTable) give(choice.name, false, choice.column);
+    if (choice.column != kWholeTable && !choice.of_references) {
+      give(choice.name, false, choice.column);
+    }
   }
   const bool any = std::ranges::any_of(columns, [](const auto& p) { return p.kind != Kind::lww; });
   if (any) out.columns = std::move(columns);

@@ -23,7 +23,8 @@ constexpr const char* kRowAtomic = "row";
 struct PolicyChoice {
   std::uint32_t column = kWholeTable;  ///< Stable id.
   std::string name;
-  std::uint64_t at_ms = 0;  ///< When it was chosen.
+  std::uint64_t at_ms = 0;     ///< When it was chosen.
+  bool of_references = false;  ///< Of the foreign keys that the column is part of, not its values.
 };
 
 /// Policies that the program has brought along, by name.
@@ -31,8 +32,8 @@ using Mergers = std::map<std::string, std::shared_ptr<const core::Merger>>;
 
 /// What has been chosen for a table, by column.
 std::vector<PolicyChoice> policy_choices(Connection& db, std::uint32_t table);
-std::optional<PolicyChoice> policy_choice(Connection& db, std::uint32_t table,
-                                          std::uint32_t column);
+std::optional<PolicyChoice> policy_choice(Connection& db, std::uint32_t table, std::uint32_t column,
+                                          bool of_references);
 /// Takes the choice if it beats the one that is there: later, or of the greater name.
 bool choose_policy(Connection& db, std::uint32_t table, const PolicyChoice& choice);
 /// Choices for one table become those of another, whose columns are numbered as `places` says.
@@ -42,6 +43,15 @@ void move_policies(Connection& db, std::uint32_t from, std::uint32_t to,
 /// Why the column cannot have the policy, and what to do; empty when it can.
 std::string policy_refusal(const TableInfo& table, std::optional<std::size_t> position,
                            const std::string& name, const Mergers& mergers);
+
+/// How a schema record with that many columns names what the choice is about, `place` being the
+/// column's index in it; and back.
+std::uint32_t policy_index(const PolicyChoice& choice, std::uint32_t place, std::uint32_t columns);
+struct PolicyPlace {
+  std::optional<std::uint32_t> column;  ///< Index in the record; none: the whole table.
+  bool of_references = false;
+};
+PolicyPlace policy_place(std::uint32_t index, std::uint32_t columns);
 
 /// The policies of a table's columns.
 struct TablePolicies {

@@ -6,7 +6,7 @@
 #include <ctime>
 #include <limits>
 
-#include "storage/store_impl.hpp"
+#include "storage/orphans.hpp"
 
 namespace mycelial::storage {
 namespace {
@@ -124,7 +124,10 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
   std::vector<Conflict> out;
   const Status status = read_only([&] {
     if (!Meta::exists(db_)) return;
-    for (const auto& [id, io] : tables_) list_parked_columns(*io, out);
+    for (const auto& [id, io] : tables_) {
+      list_parked_columns(*io, out);
+      Orphans(*this).list(*io, out);
+    }
     Statement s(db_,
                 "SELECT t.name, r.tbl, r.ident, r.status, r.blocker, r.at FROM mycelial_row r JOIN "
                 "mycelial_table t ON t.id = r.tbl WHERE r.status > 1 ORDER BY r.tbl, r.ident");

@@ -20,6 +20,7 @@ TableIo* StoreImpl::table(std::uint32_t id) {
 }
 
 void StoreImpl::load_tables() {
+  references_.reset();
   tables_.clear();
   std::vector<std::string> names;
   for (auto& info : tracked_tables(db_)) {

@@ -482,17 +482,54 @@ void Sealer::kill_losers_of(TableIo& io, const core::Identity& winner) {
   for (const auto& id : losers) {
     if (io.info().kind == TableKind::integer_key && !is_key_identity(id)) continue;
     const auto before = s_.find_row(table, nullptr, id);
-    const auto old = s_.unpack(before, nullptr);
-    core::LocalWrite w;
-    w.dot = dot_;
-    w.fresh = true;
-    w.time = clock_.state();
-    auto piece = core::local_piece(old, w, s_.meta_.ranks());
-    const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
-    s_.put_record(table, id, RowStatus::dead, merged);
+    kill(io, id, s_.unpack(before, nullptr));
     s_.drop_claims(table, id);
-    emit(io, id, piece);
   }
+}
+
+/// The row is dead from now on, as far as the book is concerned.
+void Sealer::kill(TableIo& io, const core::Identity& identity, const core::Row& old) {
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.fresh = true;
+  w.time = clock_.state();
+  auto piece = core::local_piece(old, w, s_.meta_.ranks());
+  const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  s_.put_record(io.info().id, identity, RowStatus::dead, merged);
+  emit(io, identity, piece);
+}
+
+void Sealer::remove_row(TableIo& io, const core::Identity& identity) {
+  if (dot_.seq == 0) begin();
+  const auto at = s_.find_row(io.info().id, &io, identity);
+  if (!at.shown()) return;
+  const auto old = s_.unpack(at, nullptr);
+  io.remove({at.rowid, identity});
+  if (io.has_rowid()) s_.segments_->erase(io.info().id, at.rowid);
+  clock_.stamp_write(now_, now_);
+  kill(io, identity, old);
+}
+
+void Sealer::revive_row(TableIo& io, const core::Identity& identity,
+                        std::span<const core::Value> values) {
+  if (dot_.seq == 0) begin();
+  const auto old = s_.unpack(s_.find_row(io.info().id, &io, identity), nullptr);
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.shown = w.fresh = true;
+  w.time = clock_.stamp_write(now_, now_);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    w.written.push_back({io.column_ids()[i], w.time, values[i]});
+  }
+  auto piece = core::local_piece(old, w, s_.meta_.ranks());
+  const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  s_.put_hidden(io, identity, RowStatus::hidden, merged, {});
+  emit(io, identity, piece);
+}
+
+void Sealer::finish_rows() {
+  s_.meta_.clock = clock_.state();
+  if (count_ > 0) s_.publish(writer_);
 }
 
 void Sealer::begin() {

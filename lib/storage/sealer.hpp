@@ -31,6 +31,12 @@ class Sealer {
                      std::span<const core::Value> values, const Likeness& was);
   void finish_baseline();
 
+  /// A third use: what foreign keys want, done like a client would. Kills a row that is shown.
+  void remove_row(TableIo& io, const core::Identity& identity);
+  /// A dead row begins anew with these values; it is placed by whoever settles it.
+  void revive_row(TableIo& io, const core::Identity& identity, std::span<const core::Value> values);
+  void finish_rows();
+
  private:
   void begin();
   void show_cells(const TableIo& io, core::Row& row);
@@ -66,6 +72,7 @@ class Sealer {
   void list_replaced(const Gathered& g, std::span<const core::Value> values);
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
   void emit(TableIo& io, const core::Identity& identity, core::Row& piece);
+  void kill(TableIo& io, const core::Identity& identity, const core::Row& old);
   void kill_losers_of(TableIo& io, const core::Identity& winner);
   void rekey(const RowName& name);
   std::set<core::Identity> freed(std::uint32_t table, const std::set<RowName>& rekeyed);

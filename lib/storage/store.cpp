@@ -93,6 +93,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       sealed_now_ = false;
       publishing_.clear();
       nonce_before_.clear();
+      vanished_.clear();
       rearmed_.clear();
       unwatched_.clear();
       renamed_.clear();

@@ -6,6 +6,7 @@
 //   tail.cpp   sets kept for peers                cut.cpp     all that a peer lacks
 //   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check
 //   overruled.cpp  values that nobody sees        choose_policy.cpp  merge policies, chosen
+//   orphans.cpp    rows whose parent a peer has deleted
 //   schema_change.cpp  ALTER TABLE by anybody     rebuild.cpp  tables that were made anew
 //   returning.cpp      tables that were untracked and are tracked again
 #pragma once
@@ -27,6 +28,7 @@
 #include "storage/meta.hpp"
 #include "storage/newest_snapshot.hpp"
 #include "storage/record_batch.hpp"
+#include "storage/references.hpp"
 #include "storage/returning.hpp"
 #include "storage/segments.hpp"
 #include "storage/store.hpp"
@@ -105,6 +107,7 @@ class StoreImpl final : public Store {
  private:
   friend class Sealer;
   friend class Applier;
+  friend class Orphans;
   friend class Settler;
 
   // store.cpp
@@ -146,6 +149,15 @@ class StoreImpl final : public Store {
   void adopt_policies(TableIo& io);
   void reload_policies();
   void show_known_policies();
+  const TableInfo* info_named(std::string_view name);
+  const std::vector<Reference>& references_to(std::uint32_t parent);
+
+  struct Vanished {  ///< A row that a peer deleted, and that others may refer to.
+    std::uint32_t table = 0;
+    core::Identity identity;
+    std::vector<core::OwnedValue> values;
+    bool restored = false;
+  };
 
   // seal.cpp
   std::optional<core::UnitRef> seal_journal();
@@ -238,6 +250,9 @@ class StoreImpl final : public Store {
   std::unique_ptr<RecordBatch> new_records_;
   std::map<std::uint32_t, std::unique_ptr<TableIo>> tables_;
   std::map<Hash, core::Schema> schemas_;
+  /// By parent: foreign keys whose orphans do not just stay. Absent: not looked for yet.
+  std::optional<std::map<std::uint32_t, std::vector<Reference>>> references_;
+  std::vector<Vanished> vanished_;                              // in this transaction
   std::map<std::uint32_t, bool> hidden_known_, records_known_;  // caches of has_...
   RowEntry entry_;                                              // memory used again
   RowState state_;                                              // the same

@@ -81,8 +81,9 @@ void TableIo::set_policies(TablePolicies policies) {
     const bool whole = choice.column == kWholeTable;
     const auto position = position_of(choice.column);
     if (!whole && !position) continue;
-    const auto column = whole ? static_cast<std::uint32_t>(ids_.size()) : *position;
-    schema_.policies.push_back({column, choice.name, choice.at_ms});
+    const auto columns = static_cast<std::uint32_t>(ids_.size());
+    const auto index = policy_index(choice, position.value_or(0), columns);
+    schema_.policies.push_back({index, choice.name, choice.at_ms});
   }
   hash_ = schema_.hash();
 }
@@ -352,21 +353,67 @@ std::optional<TableIo::Holder> TableIo::holder(std::size_t index,
   if (terms.empty()) return std::nullopt;
   auto& s = holders_[index];
   if (!s) {
-    std::string what = has_rowid() ? rowid_name_ : "";
-    for (const auto k : info_.key) {
-      if (!has_rowid()) what += (what.empty() ? "" : ", ") + quote_name(info_.columns[k].name);
-    }
-    s = Statement(db_, fmt::format("SELECT {} FROM {} WHERE {}", what, quote_name(info_.name),
-                                   match_of(index)));
+    s = Statement(db_, fmt::format("SELECT {} FROM {} WHERE {}", names_of_holder(),
+                                   quote_name(info_.name), match_of(index)));
   }
   Use use(s);
   int i = 1;
   for (const auto& term : terms) s.bind(i++, term);
   if (!s.step()) return std::nullopt;
-  if (has_rowid()) return Holder{s.integer(0), {}};
+  return holder_at(s);
+}
+
+std::string TableIo::names_of_holder() const {
+  if (has_rowid()) return rowid_name_;
+  std::string out;
+  for (const auto k : info_.key) {
+    out += (out.empty() ? "" : ", ") + quote_name(info_.columns[k].name);
+  }
+  return out;
+}
+
+TableIo::Holder TableIo::holder_at(Statement& s) const {
+  if (has_rowid()) return {s.integer(0), {}};
   std::vector<core::Value> key;
   for (std::size_t k = 0; k < info_.key.size(); ++k) key.push_back(s.value(static_cast<int>(k)));
-  return Holder{0, key_identity(info_, key).value_or(core::Identity())};
+  return {0, key_identity(info_, key).value_or(core::Identity())};
+}
+
+std::vector<TableIo::Holder> TableIo::rows_with(std::span<const std::uint32_t> positions,
+                                                std::span<const std::string> collations,
+                                                std::span<const core::Value> values,
+                                                std::int64_t limit) {
+  std::string match;
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    match += fmt::format("{}{} = ? COLLATE {}", i == 0 ? "" : " AND ",
+                         quote_name(info_.columns[positions[i]].name), quote_name(collations[i]));
+  }
+  Statement s(db_, fmt::format("SELECT {} FROM {} WHERE {} LIMIT {}", names_of_holder(),
+                               quote_name(info_.name), match, limit));
+  for (std::size_t i = 0; i < values.size(); ++i) s.bind(static_cast<int>(i) + 1, values[i]);
+  std::vector<Holder> out;
+  while (s.step()) out.push_back(holder_at(s));
+  return out;
+}
+
+std::vector<TableIo::Holder> TableIo::rows_without_parent(const Reference& key,
+                                                          std::int64_t limit) {
+  std::string refers, match;
+  for (std::size_t i = 0; i < key.from.size(); ++i) {
+    const std::string from = "child." + quote_name(info_.columns[key.from[i]].name);
+    refers += from + " IS NOT NULL AND ";
+    match += fmt::format("{}parent.{} = {} COLLATE {}", i == 0 ? "" : " AND ",
+                         quote_name(key.parent->columns[key.to[i]].name), from,
+                         quote_name(key.collations[i]));
+  }
+  Statement s(db_,
+              fmt::format("SELECT {} FROM {} child WHERE {}NOT EXISTS (SELECT 1 FROM {} parent "
+                          "WHERE {}) LIMIT {}",
+                          names_of_holder(), quote_name(info_.name), refers,
+                          quote_name(key.parent->name), match, limit));
+  std::vector<Holder> out;
+  while (s.step()) out.push_back(holder_at(s));
+  return out;
 }
 
 Bytes TableIo::claim_of(std::size_t index, std::span<const core::Value> values) {

@@ -15,6 +15,7 @@
 #include "storage/identity.hpp"
 #include "storage/overwriter.hpp"
 #include "storage/policies.hpp"
+#include "storage/references.hpp"
 #include "storage/row_state.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/table_info.hpp"
@@ -96,6 +97,13 @@ class TableIo {
     core::Identity key;
   };
   std::optional<Holder> holder(std::size_t index, std::span<const core::Value> values);
+  /// The shown rows that have these values in these columns, compared by these collations; at most
+  /// `limit`.
+  std::vector<Holder> rows_with(std::span<const std::uint32_t> positions,
+                                std::span<const std::string> collations,
+                                std::span<const core::Value> values, std::int64_t limit);
+  /// Those that refer to a row of the parent that is not there.
+  std::vector<Holder> rows_without_parent(const Reference& key, std::int64_t limit);
   /// Values of unique index i in canonical form; empty when one is NULL (NULLs never conflict), or
   /// the index would not hold the row.
   Bytes claim_of(std::size_t index, std::span<const core::Value> values);
@@ -111,6 +119,8 @@ class TableIo {
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
   static constexpr core::Policy kLastWriterWins{};
   std::string where() const;
+  std::string names_of_holder() const;
+  Holder holder_at(Statement& s) const;
   bool can_name_rowid() const;
   int bind_ref(Statement& s, int at, const RowRef& ref);
   int judge(int rc);

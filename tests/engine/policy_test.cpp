@@ -200,7 +200,7 @@ TEST_F(OwnPolicy, BadNamesAreRefused) {
     std::string name_;
   };
   run("a.db", "CREATE TABLE t(v)");
-  for (const char* name : {"", "max", "row", "With Blanks"}) {
+  for (const char* name : {"", "max", "row", "delete", "With Blanks"}) {
     ReplicaOptions options;
     options.policies = {std::make_shared<Named>(name)};
     EXPECT_EQ(Replica::open(path("a.db"), options).status().code(), Errc::invalid_argument) << name;

@@ -227,7 +227,9 @@ class Replica:
         """Chooses how concurrent writes of a column merge, or of a table's columns (column "").
 
         "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a policy
-        given to open(), or, for a table, "row". The choice travels to all replicas.
+        given to open(), or, for a table, "row". For a column of a foreign key also what becomes of
+        rows whose parent a peer deletes: "keep" (the default), "delete", "restore". The choice
+        travels to all replicas.
         """
         self._call("mycelial_set_policy", _ffi.text(table), _ffi.text(column), _ffi.text(policy))
 
