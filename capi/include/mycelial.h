@@ -95,6 +95,9 @@ typedef struct mycelial_options {
   uint64_t tail_bytes_max;  /* change sets kept for peers that are behind. 0: automatic */
   mycelial_policy* const* policies; /* may be freed once the replica is open. Default NULL */
   size_t policy_count;
+  uint32_t
+      conflicts_max; /* overruled values that stay listed. 0: as the file says, 10000 at first */
+  uint32_t reserved;
 } mycelial_options;
 
 /* Fills in the defaults. `struct_size` is sizeof(mycelial_options) in the calling program. */

@@ -66,6 +66,7 @@ mycelial_code mycelial_open(const char* path, const mycelial_options* options,
     to.debounce_ms = wanted.debounce_ms;
     to.busy_timeout_ms = wanted.busy_timeout_ms;
     to.tail_bytes_max = wanted.tail_bytes_max;
+    to.conflicts_max = wanted.conflicts_max;
     if (wanted.policy_count > 0 && wanted.policies == nullptr) return null_argument("policies");
     for (size_t i = 0; i < wanted.policy_count; ++i) {
       if (wanted.policies[i] == nullptr) return null_argument("a policy");

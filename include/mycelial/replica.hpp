@@ -30,6 +30,9 @@ struct ReplicaOptions {
   bool exclusive = true;
   /// Change sets kept for peers that are behind; beyond it they get a cut. 0: max(16 MiB, 5 %).
   std::uint64_t tail_bytes_max = 0;
+  /// Overruled values that stay listed (see Replica::conflicts); beyond it the oldest are
+  /// forgotten. Kept in the file. 0: as the file says, 10,000 at first.
+  std::uint32_t conflicts_max = 0;
   /// Merge policies of the program, to be chosen with Replica::set_policy. Register them wherever
   /// a file that uses them is opened.
   std::vector<std::shared_ptr<const MergePolicy>> policies;
@@ -82,7 +85,7 @@ struct Conflict {
   std::string value;   ///< What is not shown, as SQL literal(s).
   std::string winner;  ///< What is shown instead, if anything.
   std::string rule;    ///< Which rule decided.
-  std::string since;   ///< UTC, ISO 8601.
+  std::string since;   ///< When it was written, as far as that is known. UTC, ISO 8601.
 };
 
 /// A merge policy that somebody chose: see Replica::set_policy.
@@ -151,6 +154,8 @@ class MYCELIAL_API Replica {
   virtual Status seal() = 0;
 
   virtual Result<ReplicaStatus> status() = 0;
+  /// What is not shown as it was written: the same at every replica that holds the same sets, but
+  /// for what only its own schema does not show ("parked").
   virtual Result<std::vector<Conflict>> conflicts() = 0;
   /// Hexadecimal; equal if and only if tracked tables hold equal rows.
   virtual Result<std::string> digest() = 0;

@@ -26,12 +26,13 @@ Status add_policy(core::Schema& schema, ByteView bytes) {
   ByteReader in(bytes);
   const std::uint64_t column = in.varint();
   const std::uint64_t at_ms = in.varint();
+  const std::uint64_t seen_ms = in.varint();
   const ByteView name = in.bytes(in.left());
   if (!in.ok() || column > 2 * kColumnsMax || name.empty() || name.size() > kNameBytesMax ||
-      at_ms > core::hlc_ms(core::kHlcMax)) {
+      at_ms > core::hlc_ms(core::kHlcMax) || seen_ms > at_ms) {
     return corrupt("a schema's policy is malformed");
   }
-  schema.policies.push_back({static_cast<std::uint32_t>(column), Bytes(name), at_ms});
+  schema.policies.push_back({static_cast<std::uint32_t>(column), Bytes(name), at_ms, seen_ms});
   return {};
 }
 

@@ -86,6 +86,7 @@ void BodyWriter::add_schema(const core::Schema& schema) {
     Bytes packed;
     put_varint(packed, policy.column);
     put_varint(packed, policy.at_ms);
+    put_varint(packed, policy.seen_ms);
     packed.append(policy.name);
     put_bytes_field(content, schema_field::policies, packed);
   }

@@ -31,6 +31,7 @@ Hash Schema::hash() const {
   for (const auto& policy : policies) {
     put_varint(all, policy.column);
     put_varint(all, policy.at_ms);
+    put_varint(all, policy.seen_ms);
     put_prefixed(all, policy.name);
   }
   return hash_parts({"mycelial schema 1", table, all});

@@ -153,7 +153,8 @@ struct Schema {
     /// keys that column i is part of.
     std::uint32_t column = 0;
     std::string name;
-    std::uint64_t at_ms = 0;  ///< When it was chosen.
+    std::uint64_t at_ms = 0;    ///< When it was chosen.
+    std::uint64_t seen_ms = 0;  ///< When the one was that its maker replaced; 0: none.
     friend bool operator==(const PolicyOf&, const PolicyOf&) = default;
   };
   std::vector<PolicyOf> policies = {};  ///< Merge policies that have been chosen.
@@ -169,14 +170,14 @@ struct RowPiece {
 
 /// A value that somebody wrote and nobody sees: listed where the two writes met, carried by cuts.
 struct Overruled {
-  std::string table;  ///< As peers know it.
-  Identity identity;
-  std::string column;  ///< Empty: not known here by a name.
-  std::string kind;    ///< "superseded" or "deleted".
-  std::string value;   ///< SQL literal.
-  std::string winner;  ///< The same; empty if there is none.
-  std::string rule;
-  std::uint64_t at_ms = 0;  ///< When it was listed, milliseconds since 1970.
+  std::string table = {};  ///< As peers know it.
+  Identity identity = {};
+  std::string column = {};  ///< Empty: not known here by a name, or the whole row.
+  std::string kind = {};    ///< "superseded", "deleted", ...
+  std::string value = {};   ///< SQL literal.
+  std::string winner = {};  ///< The same; empty if there is none.
+  std::string rule = {};
+  std::uint64_t at_ms = 0;  ///< When it was written, milliseconds since 1970.
   friend bool operator==(const Overruled&, const Overruled&) = default;
 };
 

@@ -22,6 +22,7 @@ Result<std::shared_ptr<Engine>> Engine::open(Setup setup) {
   options.entropy = setup.options.environment.entropy;
   options.busy_timeout_ms = std::min(setup.options.busy_timeout_ms, kStrandBusyMs);
   options.tail_bytes_max = setup.options.tail_bytes_max;
+  options.conflicts_max = setup.options.conflicts_max;
   options.create = setup.create;
   options.exclusive = setup.options.exclusive;
   options.synchronous_full = setup.synchronous_full;

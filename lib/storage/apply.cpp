@@ -69,7 +69,9 @@ void Applier::run(ByteView body) {
     if (!*item) break;
     if ((*item)->schema) learn(*(*item)->schema);
     if ((*item)->block) apply_block(*(*item)->block);
-    if ((*item)->overruled) s_.note_conflict(*(*item)->overruled);
+    if (const auto& listed = (*item)->overruled) {
+      s_.note_conflict(table_number(s_.db_, listed->table), *listed);
+    }
   }
   if (header_.full) drop_unlisted();
   for (const auto& [hash, t] : targets_) {
@@ -468,9 +470,14 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
       if (it != t.columns.end()) column = t.names[static_cast<std::size_t>(it - t.columns.begin())];
     }
     if (!d.died && winner == value) continue;
-    s_.note_conflict(t.id, identity, column, d.died ? "deleted" : "superseded", value,
-                     d.died ? "" : winner,
-                     d.died ? "a delete kills what it had not seen" : "last writer wins");
+    s_.note_conflict(t.id,
+                     {.identity = identity,
+                      .column = column,
+                      .kind = d.died ? "deleted" : "superseded",
+                      .value = value,
+                      .winner = d.died ? "" : winner,
+                      .rule = d.died ? "a delete kills what it had not seen" : "last writer wins",
+                      .at_ms = core::hlc_ms(d.stamp.time)});
   }
 }
 
@@ -494,6 +501,7 @@ const core::Schema* StoreImpl::schema_of(const Hash& hash) {
     auto& policy = schema.policies.emplace_back();
     policy.column = static_cast<std::uint32_t>(in.varint());
     policy.at_ms = in.varint();
+    policy.seen_ms = in.varint();
     policy.name = in.prefixed();
   }
   return &(schemas_[hash] = std::move(schema));
@@ -509,6 +517,7 @@ void StoreImpl::remember_schema(const core::Schema& schema, bool announced) {
   for (const auto& policy : schema.policies) {
     put_varint(record, policy.column);
     put_varint(record, policy.at_ms);
+    put_varint(record, policy.seen_ms);
     put_prefixed(record, policy.name);
   }
   const Hash hash = schema.hash();

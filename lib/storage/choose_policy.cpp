@@ -59,8 +59,9 @@ Status StoreImpl::set_policy(const std::string& table, const std::string& column
     const auto id = position ? info.columns[*position].id : kWholeTable;
     const auto before = policy_choice(db_, info.id, id, of_references);
     if (before && before->name == policy) return;
-    const auto at_ms = std::max(now_ms(), before ? before->at_ms + 1 : 0);
-    choose_policy(db_, info.id, {id, policy, at_ms, of_references});
+    const auto seen_ms = before ? before->at_ms : 0;
+    const auto at_ms = std::max(now_ms(), seen_ms + 1);
+    choose_policy(db_, info.id, {id, policy, at_ms, seen_ms, of_references});
     adopt_policies(*io);
     remember_schema(io->schema(), true);
     codec::BodyWriter news;
@@ -157,8 +158,12 @@ void StoreImpl::note_policy(TableIo* io, std::uint32_t table, const PolicyChoice
                             const PolicyChoice& won) {
   const bool whole = lost.column == kWholeTable;
   const auto column = whole ? std::string() : column_name(db_, table, lost.column);
-  note_conflict(table, {}, column, "policy", lost.name, won.name,
-                "the policy that was chosen last");
+  note_conflict(table, {.column = column,
+                        .kind = "policy",
+                        .value = lost.name,
+                        .winner = won.name,
+                        .rule = "the policy that was chosen last",
+                        .at_ms = lost.at_ms});
   notes_.insert(
       fmt::format("{}{}{}: one site chose the merge policy {}, another one {}; {} was "
                   "chosen last and holds",
@@ -176,12 +181,14 @@ void Applier::learn_policies(const core::Schema& schema) {
         policy_place(policy.column, static_cast<std::uint32_t>(schema.columns.size()));
     const PolicyChoice theirs{
         place.column ? column_number(s_.db_, table, schema.columns[*place.column]) : kWholeTable,
-        policy.name, policy.at_ms, place.of_references};
+        policy.name, policy.at_ms, policy.seen_ms, place.of_references};
     const auto ours = policy_choice(s_.db_, table, theirs.column, theirs.of_references);
     const bool won = choose_policy(s_.db_, table, theirs);
     news |= won;
     if (!ours || ours->name == theirs.name) continue;
-    s_.note_policy(io, table, won ? *ours : theirs, won ? theirs : *ours);
+    const auto& winner = won ? theirs : *ours;
+    const auto& loser = won ? *ours : theirs;
+    if (winner.seen_ms < loser.at_ms) s_.note_policy(io, table, loser, winner);
   }
   if (news && io) s_.adopt_policies(*io);
 }

@@ -40,7 +40,8 @@ core::Schema cut_schema(Connection& db, std::uint32_t id, std::vector<std::uint3
     const bool whole = choice.column == kWholeTable;
     const auto place = choice.column < places.size() ? places[choice.column] : kNowhere;
     if (!whole && place == kNowhere) continue;
-    schema.policies.push_back({policy_index(choice, place, all), choice.name, choice.at_ms});
+    const auto index = policy_index(choice, place, all);
+    schema.policies.push_back({index, choice.name, choice.at_ms, choice.seen_ms});
   }
   return schema;
 }

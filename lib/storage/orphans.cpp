@@ -73,9 +73,11 @@ void Orphans::restore_parents() {
       sealer.revive_row(io, row.identity, values);
       s_.settle(row.table, {row.identity});
       s_.changed_tables_.insert(io.info().name);
-      s_.note_conflict(
-          row.table, row.identity, "", "restored", describe(io.info(), values), "",
-          fmt::format("{} refers to it, whose policy is restore", key->name()).c_str());
+      sealer.list(io, {.identity = row.identity,
+                       .kind = "restored",
+                       .value = describe(io.info(), values),
+                       .rule = key->name() + " refers to it, whose policy is restore",
+                       .at_ms = s_.now_ms()});
     }
   }
   sealer.finish_rows();
@@ -93,11 +95,12 @@ void Orphans::remove(Sealer& sealer, const Reference& key, const TableIo::Holder
   io.release();
   sealer.remove_row(io, row.identity);
   s_.changed_tables_.insert(io.info().name);
-  s_.note_conflict(row.table, row.identity, "", "deleted",
-                   describe(io.info(), views_of(row.values)), "",
-                   fmt::format("its parent in {} is gone, and the policy of {} is delete",
-                               key.parent->name, key.name())
-                       .c_str());
+  sealer.list(io, {.identity = row.identity,
+                   .kind = "deleted",
+                   .value = describe(io.info(), views_of(row.values)),
+                   .rule = fmt::format("its parent in {} is gone, and the policy of {} is delete",
+                                       key.parent->name, key.name()),
+                   .at_ms = s_.now_ms()});
   if (!rivals.empty()) s_.settle(row.table, std::move(rivals));
   s_.vanished_.push_back(std::move(row));  // others may refer to it
 }

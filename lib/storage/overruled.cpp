@@ -1,38 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of values that somebody wrote and nobody sees. It is local: each replica lists what it
-// saw meet, and what the maker of a cut had listed.
+// The list of values that somebody wrote and nobody sees: what met here, what the authors of sets
+// overruled knowingly, and what the maker of a cut had listed. So all replicas list the same.
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
 namespace {
 
-constexpr const char* kOnlyNewest =
-    "DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - 10000";
+constexpr std::int64_t kListedMax = 10000;
 
 }  // namespace
 
-void StoreImpl::note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
-                              const char* kind, const std::string& value, const std::string& winner,
-                              const char* rule) {
-  Statement& s = db_.cached(
-      "INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-  s.bind(1, table).bind_blob(2, identity).bind_text(3, column).bind_text(4, kind);
-  s.bind_text(5, value).bind_text(6, winner).bind_text(7, rule).bind(8, now_ms());
-  s.run();
-  db_.cached(kOnlyNewest).run();
+/// Forgets the oldest, if there are more than the file is to keep.
+void StoreImpl::trim_conflicts() {
+  if (options_.conflicts_max && meta_.get_integer("conflicts_max") != options_.conflicts_max) {
+    meta_.set("conflicts_max", core::Value::of(options_.conflicts_max));
+  }
+  const auto kept = meta_.get_integer("conflicts_max");
+  db_.cached(
+         "DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - ?1")
+      .bind(1, kept ? kept : kListedMax)
+      .run();
 }
 
-/// One that came by a cut, unless it is listed here, too.
-void StoreImpl::note_conflict(const core::Overruled& o) {
+/// Unless it is listed already: it may come by a cut, too.
+void StoreImpl::note_conflict(std::uint32_t table, const core::Overruled& o) {
   Statement& s = db_.cached(
       "INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
       "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM mycelial_conflict "
       "WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND kind = ?4 AND value = ?5)");
-  s.bind(1, table_number(db_, o.table)).bind_blob(2, o.identity).bind_text(3, o.column);
-  s.bind_text(4, o.kind).bind_text(5, o.value).bind_text(6, o.winner).bind_text(7, o.rule);
-  s.bind(8, o.at_ms).run();
-  db_.cached(kOnlyNewest).run();
+  s.bind(1, table).bind_blob(2, o.identity).bind_text(3, o.column).bind_text(4, o.kind);
+  s.bind_text(5, o.value).bind_text(6, o.winner).bind_text(7, o.rule).bind(8, o.at_ms);
+  s.run();
+  trim_conflicts();
 }
 
 std::vector<core::Overruled> StoreImpl::overruled_values() {

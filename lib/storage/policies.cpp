@@ -26,7 +26,7 @@ PolicyChoice choice_of(Statement& s) {
   const bool of_references = column < -1;
   return {
       column == -1 ? kWholeTable : static_cast<std::uint32_t>(of_references ? -2 - column : column),
-      std::string(s.text(1)), s.number(2), of_references};
+      std::string(s.text(1)), s.number(2), s.number(3), of_references};
 }
 
 bool is_key(const TableInfo& table, std::size_t position) {
@@ -54,7 +54,7 @@ std::string names_of(const Mergers& mergers) {
 std::vector<PolicyChoice> policy_choices(Connection& db, std::uint32_t table) {
   std::vector<PolicyChoice> out;
   if (!exists(db)) return out;
-  Statement s(db, "SELECT col, name, at FROM mycelial_policy WHERE tbl = ?1 ORDER BY col");
+  Statement s(db, "SELECT col, name, at, seen FROM mycelial_policy WHERE tbl = ?1 ORDER BY col");
   s.bind(1, table);
   while (s.step()) out.push_back(choice_of(s));
   return out;
@@ -82,12 +82,12 @@ PolicyPlace policy_place(std::uint32_t index, std::uint32_t columns) {
 bool choose_policy(Connection& db, std::uint32_t table, const PolicyChoice& choice) {
   db.exec(
       "CREATE TABLE IF NOT EXISTS mycelial_policy(tbl INTEGER, col INTEGER, name TEXT, at INTEGER, "
-      "PRIMARY KEY(tbl, col)) WITHOUT ROWID");
+      "seen INTEGER, PRIMARY KEY(tbl, col)) WITHOUT ROWID");
   Statement put(db,
-                "INSERT INTO mycelial_policy VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
-                "name = ?3, at = ?4 WHERE (?4, ?3) > (at, name)");
+                "INSERT INTO mycelial_policy VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET "
+                "name = ?3, at = ?4, seen = ?5 WHERE (?4, ?3) > (at, name)");
   put.bind(1, table).bind(2, stored(choice)).bind_text(3, choice.name);
-  put.bind(4, choice.at_ms).run();
+  put.bind(4, choice.at_ms).bind(5, choice.seen_ms).run();
   const bool chosen = db.changes() > 0;
   if (chosen) {
     db.exec(

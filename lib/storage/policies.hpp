@@ -24,6 +24,7 @@ struct PolicyChoice {
   std::uint32_t column = kWholeTable;  ///< Stable id.
   std::string name;
   std::uint64_t at_ms = 0;     ///< When it was chosen.
+  std::uint64_t seen_ms = 0;   ///< When the one was that its maker replaced; 0: none.
   bool of_references = false;  ///< Of the foreign keys that the column is part of, not its values.
 };
 

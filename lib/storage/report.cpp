@@ -12,6 +12,7 @@ namespace mycelial::storage {
 namespace {
 
 std::string iso_time(std::uint64_t ms) {
+  if (ms == 0) return {};  // before the table was tracked
   const auto seconds = static_cast<std::time_t>(ms / 1000);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
@@ -120,6 +121,38 @@ void StoreImpl::list_parked_columns(TableIo& io, std::vector<Conflict>& out) {
   }
 }
 
+/// What the row shows now in a column that the listed value was for.
+std::string StoreImpl::shown_in(std::uint32_t table_number, ByteView identity,
+                                std::string_view column, std::string_view when_listed) {
+  TableIo* const io = table(table_number);
+  if (!io || when_listed.empty()) return std::string(when_listed);
+  const auto at = find_row(table_number, io, identity);
+  const auto& columns = io->info().columns;
+  const auto place = std::ranges::find(columns, column, &ColumnInfo::name);
+  if (!at.shown() || place == columns.end()) return std::string(when_listed);
+  const auto values = io->read({at.rowid, identity});
+  const auto now = values ? to_literal((*values)[static_cast<std::size_t>(place - columns.begin())])
+                          : std::string(when_listed);
+  io->release();
+  return now;
+}
+
+void StoreImpl::list_overruled(std::vector<Conflict>& out) {
+  Statement l(db_,
+              "SELECT t.name, c.tbl, c.ident, c.col, c.kind, c.value, c.winner, c.rule, c.at FROM "
+              "mycelial_conflict c JOIN mycelial_table t ON t.id = c.tbl "
+              "ORDER BY c.at, t.name, c.ident, c.id");
+  while (l.step()) {
+    const bool superseded = l.text(4) == "superseded";
+    const std::string winner = superseded ? shown_in(static_cast<std::uint32_t>(l.number(1)),
+                                                     l.blob(2), l.text(3), l.text(6))
+                                          : std::string(l.text(6));
+    out.push_back({std::string(l.text(0)), describe_identity(l.blob(2)), std::string(l.text(3)),
+                   std::string(l.text(4)), std::string(l.text(5)), winner, std::string(l.text(7)),
+                   iso_time(l.number(8))});
+  }
+}
+
 Result<std::vector<Conflict>> StoreImpl::conflicts() {
   std::vector<Conflict> out;
   const Status status = read_only([&] {
@@ -129,7 +162,7 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
       Orphans(*this).list(*io, out);
     }
     Statement s(db_,
-                "SELECT t.name, r.tbl, r.ident, r.status, r.blocker, r.at FROM mycelial_row r JOIN "
+                "SELECT t.name, r.tbl, r.ident, r.status, r.blocker FROM mycelial_row r JOIN "
                 "mycelial_table t ON t.id = r.tbl WHERE r.status > 1 ORDER BY r.tbl, r.ident");
     while (s.step()) {
       const auto id = static_cast<std::uint32_t>(s.number(1));
@@ -141,10 +174,12 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
       const auto at = find_row(id, nullptr, s.blob(2));
       const auto row = unpack(at, nullptr);
       std::uint32_t last = ~0u;
+      core::Hlc written = 0;
       for (const auto& cell : row.cells) {
         if (cell.column == last) continue;
         last = cell.column;
         const auto* best = core::winner(row, cell.column, meta_.ranks());
+        written = std::max(written, row.writes[best->write].stamp.time);
         Statement name(db_,
                        "SELECT name FROM mycelial_column WHERE tbl = ?1 AND id = ?2 ORDER BY place "
                        "DESC");
@@ -158,17 +193,10 @@ Result<std::vector<Conflict>> StoreImpl::conflicts() {
                : kind == RowStatus::parked
                    ? "the table is not tracked here"
                    : "a CHECK, NOT NULL or type constraint, or another key, forbids it";
-      c.since = iso_time(s.number(5));
+      c.since = iso_time(core::hlc_ms(written));
       out.push_back(std::move(c));
     }
-    Statement l(db_,
-                "SELECT t.name, c.ident, c.col, c.kind, c.value, c.winner, c.rule, c.at FROM "
-                "mycelial_conflict c JOIN mycelial_table t ON t.id = c.tbl ORDER BY c.id");
-    while (l.step()) {
-      out.push_back({std::string(l.text(0)), describe_identity(l.blob(1)), std::string(l.text(2)),
-                     std::string(l.text(3)), std::string(l.text(4)), std::string(l.text(5)),
-                     std::string(l.text(6)), iso_time(l.number(7))});
-    }
+    list_overruled(out);
   });
   if (!status.ok()) return status;
   return out;

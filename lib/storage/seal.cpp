@@ -292,9 +292,14 @@ void Sealer::park_count(const TableIo& io, const core::Identity& identity, const
   const auto position = *io.position_of(written.column);
   const auto now =
       core::shown_value(io.policy_of(position), before, written.column, s_.meta_.ranks());
-  s_.note_conflict(io.info().id, identity, io.info().columns[position].name, "parked",
-                   to_literal(written.value), now ? to_literal(now->view()) : "NULL",
-                   "counted before the file was copied: its original counts it");
+  s_.note_conflict(io.info().id,
+                   {.identity = identity,
+                    .column = io.info().columns[position].name,
+                    .kind = "parked",
+                    .value = to_literal(written.value),
+                    .winner = now ? to_literal(now->view()) : "NULL",
+                    .rule = "counted before the file was copied: its original counts it",
+                    .at_ms = core::hlc_ms(written.time)});
 }
 
 /// Turns what was written to columns with policies into versions of their registers.
@@ -422,9 +427,28 @@ void Sealer::list_replaced(const Gathered& g, std::span<const core::Value> value
     const auto lost = to_literal(d.value);
     const auto now = values.empty() ? std::string() : to_literal(values[*position]);
     if (lost == now) continue;
-    s_.note_conflict(g.io->info().id, g.what->identity, g.io->info().columns[*position].name,
-                     "superseded", lost, now, "an insert of its key, while it was not shown");
+    list(*g.io, {.identity = g.what->identity,
+                 .column = g.io->info().columns[*position].name,
+                 .kind = "superseded",
+                 .value = lost,
+                 .winner = now,
+                 .rule = "an insert of its key, while it was not shown",
+                 .at_ms = core::hlc_ms(d.stamp.time)});
   }
+}
+
+/// What the author of a set overruled knowingly is listed by it, for all who get the set.
+void Sealer::list(const TableIo& io, core::Overruled what) {
+  s_.note_conflict(io.info().id, what);
+  what.table = wire_name(s_.db_, io.info().id);
+  listed_.push_back(std::move(what));
+}
+
+/// Closes the set.
+std::optional<core::UnitRef> Sealer::publish() {
+  if (count_ == 0) return {};
+  for (const auto& what : listed_) writer_.add_overruled(what);
+  return s_.publish(writer_);
 }
 
 /// The row's bookkeeping goes where the row went. What the table shows needs no copy here.
@@ -529,7 +553,7 @@ void Sealer::revive_row(TableIo& io, const core::Identity& identity,
 
 void Sealer::finish_rows() {
   s_.meta_.clock = clock_.state();
-  if (count_ > 0) s_.publish(writer_);
+  publish();
 }
 
 void Sealer::begin() {
@@ -613,7 +637,7 @@ void Sealer::returning_row(TableIo& io, std::int64_t rowid, const core::Identity
 }
 
 void Sealer::finish_baseline() {
-  if (count_ > 0) s_.publish(writer_);
+  publish();
 }
 
 std::optional<core::UnitRef> Sealer::run() {
@@ -636,8 +660,7 @@ std::optional<core::UnitRef> Sealer::run() {
   if (last_number_ > 0) clear_journal(s_.db_, last_number_);
   s_.meta_.clock = clock_.state();
   const auto rekeyed = std::exchange(s_.losers_, {});
-  std::optional<core::UnitRef> unit;
-  if (count_ > 0) unit = s_.publish(writer_);
+  const auto unit = publish();
   for (const auto table : touched_tables_) {
     if (s_.has_hidden(table)) contested_[table].merge(freed(table, rekeyed));
   }

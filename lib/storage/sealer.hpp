@@ -35,6 +35,8 @@ class Sealer {
   void remove_row(TableIo& io, const core::Identity& identity);
   /// A dead row begins anew with these values; it is placed by whoever settles it.
   void revive_row(TableIo& io, const core::Identity& identity, std::span<const core::Value> values);
+  /// Lists what became of a row of this set, here and at all who get the set.
+  void list(const TableIo& io, core::Overruled what);
   void finish_rows();
 
  private:
@@ -70,6 +72,7 @@ class Sealer {
   void show_by_policies(const Gathered& g, const core::Row& row, std::span<const core::Value> now);
   void seal_row(const Gathered& g);
   void list_replaced(const Gathered& g, std::span<const core::Value> values);
+  std::optional<core::UnitRef> publish();
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
   void emit(TableIo& io, const core::Identity& identity, core::Row& piece);
   void kill(TableIo& io, const core::Identity& identity, const core::Row& old);
@@ -90,6 +93,7 @@ class Sealer {
   /// (table, position) -> the column's default value.
   std::map<std::pair<std::uint32_t, std::size_t>, std::optional<core::OwnedValue>> defaults_;
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
+  std::vector<core::Overruled> listed_;
   const TableIo* last_emitted_ = nullptr;
   // Of the row at hand; memory used again.
   RowEntry entry_;

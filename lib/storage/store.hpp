@@ -25,6 +25,7 @@ struct StoreOptions {
   Entropy* entropy = nullptr;  ///< Required.
   std::uint32_t busy_timeout_ms = 10000;
   std::uint64_t tail_bytes_max = 0;  ///< 0: max(16 MiB, 5 % of the file).
+  std::uint32_t conflicts_max = 0;   ///< 0: as the file says.
   bool create = false;
   /// Take the lease of the file (one holder at a time, also across processes) and check identity:
   /// a copied or restored file gets a new site id. False: look, track and seal only.

@@ -165,6 +165,9 @@ class StoreImpl final : public Store {
 
   // report.cpp
   void list_parked_columns(TableIo& io, std::vector<Conflict>& out);
+  void list_overruled(std::vector<Conflict>& out);
+  std::string shown_in(std::uint32_t table, ByteView identity, std::string_view column,
+                       std::string_view when_listed);
 
   // book.cpp
   /// The forms with an out-parameter use its memory again.
@@ -207,8 +210,9 @@ class StoreImpl final : public Store {
   void remember_schema(const core::Schema& schema, bool announced);
 
   // overruled.cpp
-  void note_conflict(const core::Overruled& overruled);
+  void note_conflict(std::uint32_t table, const core::Overruled& overruled);
   std::vector<core::Overruled> overruled_values();
+  void trim_conflicts();
   void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
                      const char* kind, const std::string& value, const std::string& winner,
                      const char* rule);

@@ -83,7 +83,7 @@ void TableIo::set_policies(TablePolicies policies) {
     if (!whole && !position) continue;
     const auto columns = static_cast<std::uint32_t>(ids_.size());
     const auto index = policy_index(choice, position.value_or(0), columns);
-    schema_.policies.push_back({index, choice.name, choice.at_ms});
+    schema_.policies.push_back({index, choice.name, choice.at_ms, choice.seen_ms});
   }
   hash_ = schema_.hash();
 }

@@ -78,7 +78,51 @@ void leave_out_new_columns(const Tables& before, Tables& after) {
   }
 }
 
+/// The lines of `mycelial conflicts`, but for what only this site lacks.
+struct Listed {
+  std::string site;
+  std::set<std::string> lines;
+};
+
+Listed listed(Site& site, const std::set<std::string>& may_differ) {
+  Listed out{site.name(), {}};
+  const auto conflicts = site.on_engine([](engine::Engine& e) { return e.conflicts(); });
+  if (!conflicts.ok()) out.lines.insert(conflicts.status().to_string());
+  for (const auto& c : conflicts.ok() ? *conflicts : std::vector<Conflict>()) {
+    if (c.kind == "parked" || may_differ.contains(c.table)) continue;
+    out.lines.insert(describe(c) + " since " + c.since);
+  }
+  return out;
+}
+
+std::string surplus(const Listed& a, const Listed& b) {
+  for (const auto& line : a.lines) {
+    if (!b.lines.contains(line)) return a.site + " lists, and " + b.site + " does not: " + line;
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string describe(const Conflict& c) {
+  std::string out = c.kind + " " + c.table + "[" + c.row + "]";
+  if (!c.column.empty()) out += "." + c.column;
+  out += ": " + c.value;
+  if (!c.winner.empty()) out += "; shown: " + c.winner;
+  return out + " (" + c.rule + ")";
+}
+
+std::string unequal_lists(const std::vector<Site*>& group,
+                          const std::set<std::string>& may_differ) {
+  const auto first = listed(*group[0], may_differ);
+  for (Site* site : group) {
+    const auto other = listed(*site, may_differ);
+    for (const auto& out : {surplus(first, other), surplus(other, first)}) {
+      if (!out.empty()) return out;
+    }
+  }
+  return {};
+}
 
 std::string difference(const std::vector<Site*>& group, const std::set<std::string>& may_differ) {
   for (Site* site : group) {

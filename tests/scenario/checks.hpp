@@ -16,6 +16,12 @@ namespace mycelial::scenario {
 /// out, and so are tables that `may_differ` names. Empty: none.
 std::string difference(const std::vector<Site*>& group, const std::set<std::string>& may_differ);
 
+/// A conflict as a line.
+std::string describe(const Conflict& conflict);
+
+/// Conflicts that not all of the group list. Empty: none.
+std::string unequal_lists(const std::vector<Site*>& group, const std::set<std::string>& may_differ);
+
 /// What `mycelial check` finds. Empty: nothing.
 std::string unsound(Site& site);
 

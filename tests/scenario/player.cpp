@@ -24,14 +24,6 @@ std::optional<std::int64_t> milliseconds(const std::string& text) {
   return count * unit->second;
 }
 
-std::string describe(const Conflict& c) {
-  std::string out = c.kind + " " + c.table + "[" + c.row + "]";
-  if (!c.column.empty()) out += "." + c.column;
-  out += ": " + c.value;
-  if (!c.winner.empty()) out += "; shown: " + c.winner;
-  return out + " (" + c.rule + ")";
-}
-
 bool has_order(const std::string& sql) {
   std::string upper = sql;
   for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -339,6 +331,7 @@ void Player::verify() {
   for (const auto& group : stage_.groups()) {
     if (wrong.empty()) wrong = difference(group, may_differ_);
     if (wrong.empty()) wrong = losses_.find(group);
+    if (wrong.empty()) wrong = unequal_lists(group, may_differ_);
     for (Site* one : group) {
       if (wrong.empty()) wrong = unsound(*one);
     }

@@ -43,6 +43,8 @@ class Options(Structure):
         ("tail_bytes_max", c_uint64),
         ("policies", POINTER(c_void_p)),
         ("policy_count", c_size_t),
+        ("conflicts_max", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 

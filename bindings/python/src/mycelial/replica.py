@@ -86,10 +86,19 @@ def open(  # noqa: A001 - reads as mycelial.open()
     busy_timeout_ms: int = 10000,
     tail_bytes_max: int = 0,
     policies: Sequence[MergePolicy] = (),
+    conflicts_max: int = 0,
 ) -> "Replica":
     """Opens an SQLite file for syncing. See ReplicaOptions in mycelial/replica.hpp."""
     return Replica(
-        path, create, exclusive, watch, debounce_ms, busy_timeout_ms, tail_bytes_max, policies
+        path,
+        create,
+        exclusive,
+        watch,
+        debounce_ms,
+        busy_timeout_ms,
+        tail_bytes_max,
+        policies,
+        conflicts_max,
     )
 
 
@@ -119,6 +128,7 @@ class Replica:
         busy_timeout_ms,
         tail_bytes_max,
         policies,
+        conflicts_max,
     ):
         self._handle = None
         options = _ffi.Options()
@@ -129,6 +139,7 @@ class Replica:
         options.debounce_ms = debounce_ms
         options.busy_timeout_ms = busy_timeout_ms
         options.tail_bytes_max = tail_bytes_max
+        options.conflicts_max = conflicts_max
         handle = c_void_p()
         name = os.fsencode(path)
         if b"\0" in name:
