@@ -8,6 +8,17 @@ namespace {
 
 constexpr std::int64_t kListedMax = 10000;
 
+core::Overruled overruled_at(Connection& db, Statement& s) {
+  return {wire_name(db, static_cast<std::uint32_t>(s.number(0))),
+          core::Identity(s.blob(1)),
+          std::string(s.text(2)),
+          std::string(s.text(3)),
+          std::string(s.text(4)),
+          std::string(s.text(5)),
+          std::string(s.text(6)),
+          s.number(7)};
+}
+
 }  // namespace
 
 /// Forgets the oldest, if there are more than the file is to keep.
@@ -34,17 +45,23 @@ void StoreImpl::note_conflict(std::uint32_t table, const core::Overruled& o) {
   trim_conflicts();
 }
 
+std::optional<core::Overruled> StoreImpl::listed(std::uint32_t table, ByteView identity,
+                                                 const std::string& column,
+                                                 const std::string& value) {
+  Use s(db_.cached(
+      "SELECT tbl, ident, col, kind, value, winner, rule, at FROM mycelial_conflict "
+      "WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND value = ?4 AND kind = 'superseded'"));
+  s->bind(1, table).bind_blob(2, identity).bind_text(3, column).bind_text(4, value);
+  if (!s->step()) return {};
+  return overruled_at(db_, *s);
+}
+
 std::vector<core::Overruled> StoreImpl::overruled_values() {
   std::vector<core::Overruled> out;
   Statement s(db_,
               "SELECT tbl, ident, col, kind, value, winner, rule, at FROM mycelial_conflict "
               "ORDER BY id");
-  while (s.step()) {
-    out.push_back({wire_name(db_, static_cast<std::uint32_t>(s.number(0))),
-                   core::Identity(s.blob(1)), std::string(s.text(2)), std::string(s.text(3)),
-                   std::string(s.text(4)), std::string(s.text(5)), std::string(s.text(6)),
-                   s.number(7)});
-  }
+  while (s.step()) out.push_back(overruled_at(db_, s));
   return out;
 }
 

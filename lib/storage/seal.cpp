@@ -339,10 +339,11 @@ void Sealer::show_by_policies(const Gathered& g, const core::Row& row,
   std::deque<Bytes> bytes;
   for (std::uint32_t i = 0; i < values.size(); ++i) {
     if (!io.merges_by_policy(row, i)) continue;
-    const auto shown =
+    const auto merged =
         core::shown_value(io.policy_of(i), row, io.column_ids()[i], s_.meta_.ranks());
-    if (!shown || shown->view() == now[i]) continue;
-    values[i] = shown->view();
+    const auto& shown = merged ? *merged : default_of(io, i);  // nobody's write counts
+    if (shown.view() == now[i]) continue;
+    values[i] = shown.view();
     values[i].bytes = bytes.emplace_back(values[i].bytes);
     changed.push_back(i);
   }
@@ -405,6 +406,7 @@ void Sealer::seal_row(const Gathered& g) {
     joiner_.join(old_, piece_.row, s_.meta_.covered(), {}, s_.meta_.ranks(), merged_,
                  replaced ? &discarded_ : nullptr);
     if (replaced) list_replaced(g, values);
+    list_overshadowed(g);
     keep(g, before_, merged_, !values.empty());
     emit(*g.io, g.what->identity, piece_.row);
     if (values.empty() && g.what->removed) kill_losers_of(*g.io, g.what->identity);
@@ -434,6 +436,28 @@ void Sealer::list_replaced(const Gathered& g, std::span<const core::Value> value
                  .winner = now,
                  .rule = "an insert of its key, while it was not shown",
                  .at_ms = core::hlc_ms(d.stamp.time)});
+  }
+}
+
+/// A write ends versions that another one overshadowed here, and that are listed here for that. Who
+/// never saw the two meet would not list them: their author knew them.
+void Sealer::list_overshadowed(const Gathered& g) {
+  const bool one_each =
+      std::ranges::adjacent_find(old_.cells, {}, &core::Cell::column) == old_.cells.end();
+  if (one_each) return;
+  for (std::size_t i = 0; i < old_.cells.size(); ++i) {
+    const auto& cell = old_.cells[i];
+    const auto position = g.io->position_of(cell.column);
+    if (cell.value.type == core::Value::Type::part || !position) continue;
+    if (core::is_winner(old_, i, s_.meta_.ranks())) continue;
+    const auto& stamp = old_.writes[cell.write].stamp;
+    const bool stays = std::ranges::any_of(merged_.cells, [&](const core::Cell& c) {
+      return c.column == cell.column && merged_.writes[c.write].stamp == stamp;
+    });
+    if (stays) continue;
+    const auto listed = s_.listed(g.io->info().id, g.what->identity,
+                                  g.io->info().columns[*position].name, to_literal(cell.value));
+    if (listed) list(*g.io, *listed);
   }
 }
 

@@ -71,6 +71,7 @@ class Sealer {
                          std::span<const core::Value> values, core::LocalWrite& w);
   void show_by_policies(const Gathered& g, const core::Row& row, std::span<const core::Value> now);
   void seal_row(const Gathered& g);
+  void list_overshadowed(const Gathered& g);
   void list_replaced(const Gathered& g, std::span<const core::Value> values);
   std::optional<core::UnitRef> publish();
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);

@@ -211,6 +211,8 @@ class StoreImpl final : public Store {
 
   // overruled.cpp
   void note_conflict(std::uint32_t table, const core::Overruled& overruled);
+  std::optional<core::Overruled> listed(std::uint32_t table, ByteView identity,
+                                        const std::string& column, const std::string& value);
   std::vector<core::Overruled> overruled_values();
   void trim_conflicts();
   void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,

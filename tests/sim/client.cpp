@@ -143,6 +143,7 @@ void Client::open() {
   // In rollback-journal mode NORMAL does not even promise that the file stays sound, and FULL not
   // that a commit does.
   const auto mode = reader_->rows("PRAGMA journal_mode");
+  run("PRAGMA foreign_keys = ON");
   full_ = mode[0][0] != "'wal'" || c_.random.chance(0.5);
   run(full_ ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = NORMAL");
 }

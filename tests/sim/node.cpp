@@ -106,10 +106,22 @@ Status Node::open_engine() {
   if (!opened.ok()) return opened.status();
   engine_ = *opened;
   if (auto tracked = engine_->track_all(); !tracked.ok()) return tracked.status();
+  if (Status chosen = choose_policies(); !chosen.ok()) return chosen;
   if (Status added = engine_->add_transport(c_.network.transport(name_)); !added.ok()) return added;
   if (auto bound = engine_->listen(endpoint()); !bound.ok()) return bound.status();
   for (const auto& peer : peers) {
     if (Status dialed = engine_->connect(peer); !dialed.ok()) return dialed;
+  }
+  return {};
+}
+
+/// The first node does so for all of them.
+Status Node::choose_policies() {
+  for (const Table& t : tables()) {
+    for (const auto& [column, policy] : t.policies) {
+      if (number_ != 0) continue;
+      if (Status chosen = engine_->set_policy(t.name, column, policy); !chosen.ok()) return chosen;
+    }
   }
   return {};
 }
@@ -155,7 +167,7 @@ void Node::lose_power() {
   tear_side_files();
   client_->open();
   int code = 0;
-  const auto sound = client_->reader().rows("PRAGMA quick_check", &code);
+  const auto sound = client_->reader().rows("PRAGMA integrity_check", &code);
   if (sound.empty() || sound[0][0] != "'ok'") {
     c_.fail(name_ + ": the file is damaged after a loss of power: " +
             (sound.empty() ? client_->reader().error() : sound[0][0]));

@@ -93,6 +93,7 @@ class Node {
     Program program;
   };
   Status open_engine();
+  Status choose_policies();
   void between();
   void wake();
   void gone();

@@ -10,7 +10,7 @@ namespace {
 constexpr int kWide = 70;
 
 Table wide() {
-  Table out{"wide", {"id", "life", "up"}, {"id"}, "", false, {}, ""};
+  Table out{.name = "wide", .columns = {"id", "life", "up"}, .key = {"id"}};
   std::string list;
   for (int i = 0; i < kWide; ++i) {
     const std::string name = "c" + std::to_string(i);
@@ -22,7 +22,16 @@ Table wide() {
   return out;
 }
 
-std::vector<Table> make() {
+Table account() {
+  return {.name = "account",
+          .columns = {"owner", "slot", "balance", "memo"},
+          .key = {"owner", "slot"},
+          .ddl =
+              "CREATE TABLE account(owner INTEGER, slot INTEGER, balance INTEGER, memo TEXT, "
+              "PRIMARY KEY(owner, slot))"};
+}
+
+std::vector<Table> one_of_each() {
   return {
       {"doc",
        {"id", "life", "up", "a", "b"},
@@ -61,22 +70,128 @@ std::vector<Table> make() {
        {"a", "b"},
        "CREATE TABLE user(id TEXT PRIMARY KEY, email TEXT UNIQUE, life TEXT, up TEXT, a, b TEXT)"},
       wide(),
-      {"account",
-       {"owner", "slot", "balance", "memo"},
-       {"owner", "slot"},
-       "",
-       false,
-       {},
-       "CREATE TABLE account(owner INTEGER, slot INTEGER, balance INTEGER, memo TEXT, PRIMARY "
-       "KEY(owner, slot))"},
+      account(),
   };
+}
+
+/// A table of any kind.
+Table any_table(const std::string& name, Random& random) {
+  enum { automatic, text, pair, keyless };
+  Table out{.name = name};
+  const auto kind = random.below(4);
+  out.automatic = kind == automatic;
+  std::vector<std::string> declared;
+  const auto add = [&](const std::string& column, const std::string& type) {
+    declared.insert(
+        declared.begin() + static_cast<std::ptrdiff_t>(random.below(declared.size() + 1)),
+        column + " " + type);
+  };
+  const bool strict = random.chance(0.25);
+  const bool rowid = out.automatic || kind == keyless || random.chance(0.5);
+  if (kind == automatic)
+    add("id", random.chance(0.3) ? "INTEGER PRIMARY KEY AUTOINCREMENT" : "INTEGER PRIMARY KEY");
+  if (kind == text) add("id", "TEXT PRIMARY KEY");
+  if (kind == pair) {
+    add("x", "INTEGER");
+    add("y", "TEXT");
+    out.key = {"x", "y"};
+  } else if (kind != keyless) {
+    out.key = {"id"};
+  }
+  add("life", "TEXT");
+  if (out.has_upserts()) add("up", "TEXT");
+  if (random.chance(0.4)) {
+    out.unique = "tag";
+    add("tag", random.chance(0.5) ? "TEXT UNIQUE" : "TEXT");
+  }
+  static const std::vector<std::string> kTypes = {"", "TEXT", "BLOB", "INTEGER", "REAL", "NUMERIC"};
+  const auto width = random.chance(0.1) ? random.between(60, 80) : random.between(1, 6);
+  for (std::uint64_t i = 0; i < width; ++i) {
+    const std::string column = "v" + std::to_string(i);
+    add(column, strict ? "ANY" : random.pick(kTypes));
+    if (i < 6) out.values.push_back(column);
+  }
+  std::string list;
+  for (const auto& column : declared) {
+    list += (list.empty() ? "" : ", ") + column;
+    out.columns.push_back(column.substr(0, column.find(' ')));
+  }
+  if (kind == pair) list += ", PRIMARY KEY(x, y)";
+  out.ddl = "CREATE TABLE " + name + "(" + list + ")" + (strict ? " STRICT" : "");
+  if (!rowid) out.ddl += strict ? ", WITHOUT ROWID" : " WITHOUT ROWID";
+  const bool separate = !out.unique.empty() && list.find("UNIQUE") == list.npos;
+  if (separate) out.ddl += "; CREATE UNIQUE INDEX " + name + "_tag ON " + name + "(tag)";
+  return out;
+}
+
+/// Columns that merge otherwise than by the last writer.
+Table tally(Random& random) {
+  Table out{.name = "tally",
+            .columns = {"id", "life", "up", "n", "m", "s", "j", "f"},
+            .key = {"id"},
+            .values = {"n", "m", "s", "j", "f"},
+            .ddl =
+                "CREATE TABLE tally(id TEXT PRIMARY KEY, life TEXT, up TEXT, n INTEGER, m, s "
+                "TEXT, j TEXT, f)",
+            .merges = true};
+  if (random.chance(0.5)) out.ddl += " WITHOUT ROWID";
+  out.policies = {{"n", "counter"},
+                  {"m", random.chance(0.5) ? "max" : "min"},
+                  {"s", "set"},
+                  {"j", "json"},
+                  {"f", "fww"}};
+  return out;
+}
+
+/// Files in folders.
+void add_relatives(std::vector<Table>& to, Random& random) {
+  const bool automatic = random.chance(0.5);
+  const std::string key = automatic ? "INTEGER" : "TEXT";
+  to.push_back({.name = "folder",
+                .columns = {"id", "life", "up", "a"},
+                .key = {"id"},
+                .automatic = automatic,
+                .values = {"a"},
+                .ddl = "CREATE TABLE folder(id " + key + " PRIMARY KEY, life TEXT, up TEXT, a)",
+                .has_relatives = true});
+  to.push_back({.name = "file",
+                .columns = {"id", "life", "up", "folder", "a"},
+                .key = {"id"},
+                .values = {"folder", "a"},
+                .ddl = "CREATE TABLE file(id TEXT PRIMARY KEY, life TEXT, up TEXT, folder " + key +
+                       " REFERENCES folder(id) ON DELETE " +
+                       (random.chance(0.5) ? "CASCADE" : "SET NULL") + ", a)",
+                .policies = {{"folder", random.chance(0.5) ? "delete" : "restore"}},
+                .has_relatives = true});
+}
+
+std::vector<Table> some_tables(std::uint64_t seed) {
+  Random random(seed * 2 + 1);
+  std::vector<Table> out;
+  const auto count = random.between(2, 6);
+  for (std::uint64_t i = 0; i < count; ++i)
+    out.push_back(any_table("t" + std::to_string(i), random));
+  if (random.chance(0.4)) out.push_back(tally(random));
+  if (random.chance(0.4)) add_relatives(out, random);
+  out.push_back(account());
+  return out;
+}
+
+std::vector<Table>& current() {
+  static std::vector<Table> tables = one_of_each();
+  return tables;
 }
 
 }  // namespace
 
 const std::vector<Table>& tables() {
-  static const std::vector<Table> all = make();
-  return all;
+  return current();
+}
+void use_fixed_tables() {
+  current() = one_of_each();
+}
+void use_random_tables(std::uint64_t seed) {
+  current() = some_tables(seed);
 }
 
 const Table& table_named(const std::string& name) {

@@ -1,26 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of the workload: one of each kind that there is.
+// The tables of the workload: one of each kind that there is, or some at random.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "tests/sim/random.hpp"
 
 namespace mycelial::sim {
 
 struct Table {
   std::string name;
-  std::vector<std::string> columns;
-  std::vector<std::string> key;     ///< Declared; empty for a table without one.
-  std::string unique;               ///< A column under UNIQUE beside the key, or empty.
-  bool automatic = false;           ///< INTEGER PRIMARY KEY: SQLite may pick it.
-  std::vector<std::string> values;  ///< Columns that writes fill with values of their own.
-  std::string ddl;
+  std::vector<std::string> columns = {};
+  std::vector<std::string> key = {};     ///< Declared; empty for a table without one.
+  std::string unique = {};               ///< A column under UNIQUE beside the key, or empty.
+  bool automatic = false;                ///< INTEGER PRIMARY KEY: SQLite may pick it.
+  std::vector<std::string> values = {};  ///< Columns that writes fill with values of their own.
+  std::string ddl = {};
+  /// Of columns: merge policies, and what becomes of rows without a parent.
+  std::vector<std::pair<std::string, std::string>> policies = {};
+  bool merges = false;  ///< What it shows is nobody's write: it is equal everywhere, that is all.
+  bool has_relatives = false;  ///< The engine deletes rows of it, or brings some back.
   bool has_upserts() const { return !key.empty(); }
 };
 
-/// `life` is written by inserts only, `up` by inserts and upserts: so that the rows themselves tell
-/// which of them a row comes from.
+/// Of the run. `life` is written by inserts only, `up` by inserts and upserts: so that the rows
+/// themselves tell which of them a row comes from.
 const std::vector<Table>& tables();
+/// From now on tables() are one of each kind...
+void use_fixed_tables();
+/// ...or some at random: kinds, columns and their order, types, UNIQUE, merge policies, foreign
+/// keys.
+void use_random_tables(std::uint64_t seed);
+
 const Table& table_named(const std::string& name);
 std::size_t life_column(const Table& table);  ///< In an account: memo.
 /// accounts(owner, slot, balance, memo): transfers between the slots of one owner.

@@ -40,6 +40,7 @@ std::string describe(const std::string& bytes) {
 Report simulate(const Options& options) {
   install_vfs();
   seed_vfs(options.seed);
+  options.random_tables ? use_random_tables(options.seed) : use_fixed_tables();
   Simulation simulation(options);
   return simulation.run();
 }
@@ -351,6 +352,8 @@ void Simulation::check_nodes() {
   check_writes(context_, nodes_);
   check_lives(context_, *nodes_[0]);
   check_meaning(context_, nodes_);
+  // A file that went back may have forgotten that it saw the parent of what it had told of.
+  if (!turned_back_) check_orphans(context_, nodes_);
 }
 
 /// Nodes that agree fall silent but for a digest now and then.

@@ -20,6 +20,7 @@ struct Options {
   Profile profile = *profile_named("vehicle");
   std::string disk = "/dev/shm";  ///< A folder for the files of the run.
   const Plant* plant = nullptr;   ///< A bug that the run shall find.
+  bool random_tables = false;     ///< Instead of one of each kind.
   bool verbose = false;
   bool keep = false;  ///< Leave the files there.
 };

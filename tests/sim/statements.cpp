@@ -96,12 +96,28 @@ class Writer {
     std::string out;
     for (const auto& column : t_.values) {
       if (!out.empty() && random_.chance(0.6)) continue;
-      out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", column, value(column));
+      out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", column, next_value(column));
     }
     return out;
   }
   std::string value(const std::string& column) {
-    return random_.chance(0.05) ? "NULL" : ledger_.fresh(random_, column != "b");
+    if (random_.chance(0.05)) return "NULL";
+    if (t_.merges) return merged_value(column);
+    if (column == "folder") {
+      return fmt::format("(SELECT id FROM folder LIMIT 1 OFFSET {})", random_.below(4));
+    }
+    return ledger_.fresh(random_, column != "b");
+  }
+  /// Of a column that has one now.
+  std::string next_value(const std::string& column) {
+    const bool counts = t_.merges && column == "n" && random_.chance(0.8);
+    return counts ? fmt::format("ifnull(n, 0) + {}", random_.below(5)) : value(column);
+  }
+  std::string merged_value(const std::string& column) {
+    const auto some = random_.below(4), other = random_.below(4);
+    if (column == "s") return fmt::format("'[{}, \"e{}\"]'", some, other);
+    if (column == "j") return fmt::format("'{{\"k{}\": {}, \"l\": 1}}'", some, other);
+    return std::to_string(random_.below(100));
   }
   std::string insert(const std::string& verb) {
     std::vector<std::string> key;

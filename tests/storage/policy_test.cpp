@@ -298,6 +298,8 @@ TEST_F(Policies, ACopiedFileListsCountsThatItsOriginalMakes) {
   EXPECT_EQ((*conflicts)[0].value, "11");
   move(copy, b);
   move(b, copy);
+  EXPECT_EQ(copy.rows("SELECT n FROM t WHERE k = 'y'"), "0");  // as b sees it
+  EXPECT_EQ(b.rows("SELECT n FROM t WHERE k = 'y'"), "0");
   meet();
   move(a, copy);
   EXPECT_EQ(all("SELECT k, n, v FROM t ORDER BY k"), "x|11|new\ny|5|NULL");

@@ -29,6 +29,8 @@ and virtual time, breaks everything that may break, and checks the laws.
   --nodes N         replicas at the start (default 3)
   --steps K         things that happen before everything is healed (default 60)
   --profile P       drone, ship or vehicle (default: by seed)
+  --random-tables   tables drawn by seed, some with merge policies and foreign keys,
+                    instead of one of each kind
   --disk DIR        where the files are while a run lasts (default /dev/shm)
   --plant NAME      plant this bug (--prove lists them)
   --prove           plant every bug, each in seeds from 1 on until it is found
@@ -98,6 +100,8 @@ std::optional<Arguments> parse(const std::vector<std::string>& words) {
       out.help = true;
     } else if (words[i] == "--prove") {
       out.prove = true;
+    } else if (words[i] == "--random-tables") {
+      out.options.random_tables = true;
     } else if (words[i] == "--keep") {
       out.options.keep = true;
     } else if (words[i] == "--verbose") {
@@ -124,8 +128,9 @@ Options options_for(const Arguments& arguments, std::uint64_t seed) {
 void print_failure(const Options& o, const Report& report) {
   fmt::print(
       "seed {} failed at step {}: {}\n"
-      "  again: mycelial-sim --seed {} --nodes {} --steps {} --profile {}\n",
-      o.seed, report.step, report.failure, o.seed, o.nodes, o.steps, o.profile.name);
+      "  again: mycelial-sim --seed {} --nodes {} --steps {} --profile {}{}\n",
+      o.seed, report.step, report.failure, o.seed, o.nodes, o.steps, o.profile.name,
+      o.random_tables ? " --random-tables" : "");
   std::fflush(stdout);
 }
 

@@ -34,6 +34,8 @@ void check_writes(Context& c, const Nodes& nodes);
 void check_lives(Context& c, Node& node);
 /// Everybody holds everything: the first file shows what the change sets, by themselves, mean.
 void check_meaning(Context& c, const Nodes& nodes);
+/// Every row that refers to another one has it.
+void check_orphans(Context& c, const Nodes& nodes);
 /// Engines work, and find their own bookkeeping sound.
 void check_health(Context& c, const Nodes& nodes);
 

@@ -125,7 +125,8 @@ class Bag {
                   storage::to_literal(cell.value)};
         for (const auto& t : w.targets) v.targets.push_back(point(t));
         const std::string& column = schema.columns.at(cell.column);
-        one_value(schema.table + piece.identity + "." + column, v);
+        if (!table_named(schema.table).merges)
+          one_value(schema.table + piece.identity + "." + column, v);
         row.columns[column].push_back(std::move(v));
       }
     }
@@ -203,6 +204,7 @@ void check_meaning(Context& c, const Nodes& nodes) {
   }
   const auto meaning = bag.read();
   for (const Table& table : tables()) {
+    if (table.merges) continue;
     int code = 0;
     const auto is = contents(nodes[0]->client().reader().image(table, &code));
     const auto rows = meaning.find(table.name);

@@ -32,6 +32,8 @@ void check_writes(Context& c, const Nodes& nodes) {
     });
   }
   for (const Write& w : c.ledger.writes()) {
+    const Table& table = table_named(w.table);
+    if (table.merges || table.has_relatives) continue;
     const auto lists_it = [&](const auto& list) { return list.contains(w.value); };
     if (!w.captured || !w.overwritten_by.empty() || visible.contains(w.value) ||
         std::ranges::all_of(listed, lists_it))
