@@ -98,6 +98,8 @@ typedef struct mycelial_options {
   uint32_t
       conflicts_max; /* overruled values that stay listed. 0: as the file says, 10000 at first */
   uint32_t reserved;
+  uint64_t retention_s; /* a member that is silent for longer is not waited for. 0: as the file
+                         * says, 30 days at first */
 } mycelial_options;
 
 /* Fills in the defaults. `struct_size` is sizeof(mycelial_options) in the calling program. */
@@ -247,7 +249,7 @@ typedef struct mycelial_conflict {
   const char* table;
   const char* row;
   const char* column; /* empty: the whole row */
-  const char* kind;   /* "hidden", "parked", "superseded", "deleted" */
+  const char* kind;   /* "hidden", "parked", "superseded", "deleted", ... */
   const char* value;  /* what is not shown, as SQL */
   const char* winner;
   const char* rule;
@@ -266,6 +268,33 @@ MYCELIAL_CAPI void mycelial_conflicts_free(mycelial_conflicts* cursor) MYCELIAL_
 /* Verifies the bookkeeping. `out` lists what is wrong, one line each; empty: sound. */
 MYCELIAL_CAPI mycelial_code mycelial_check(mycelial_replica* replica, mycelial_text** out,
                                            mycelial_error* error) MYCELIAL_NOEXCEPT;
+
+/* ---- members ---- */
+
+/* What is known of one replica of the fleet: at first hand, or because others said it. */
+typedef struct mycelial_member {
+  uint32_t struct_size;
+  uint32_t is_self;
+  uint32_t holds_back; /* 1: deaths and sets that it lacks are kept for it */
+  uint32_t forgotten;  /* 1: nobody here waits for it, until it is heard of again */
+  uint64_t silent_s;
+  uint64_t lacks_sets;    /* sets held here that it is not known to hold */
+  const char* site;       /* hexadecimal */
+  const char* last_heard; /* UTC, ISO 8601; empty for this replica */
+} mycelial_member;
+
+typedef struct mycelial_members mycelial_members; /* a cursor */
+MYCELIAL_CAPI mycelial_code mycelial_get_members(mycelial_replica* replica, mycelial_members** out,
+                                                 mycelial_error* error) MYCELIAL_NOEXCEPT;
+/* 1: `out` was filled (its texts live as long as the cursor); 0: the end, or a NULL argument. */
+MYCELIAL_CAPI int mycelial_members_next(mycelial_members* cursor,
+                                        mycelial_member* out) MYCELIAL_NOEXCEPT;
+MYCELIAL_CAPI void mycelial_members_free(mycelial_members* cursor) MYCELIAL_NOEXCEPT;
+
+/* Does not wait for a member any more, until it is heard of again. `site`: its id, or the start of
+ * it if no other begins like that. Errors: NOT_FOUND, INVALID_ARGUMENT, BUSY. */
+MYCELIAL_CAPI mycelial_code mycelial_forget(mycelial_replica* replica, const char* site,
+                                            mycelial_error* error) MYCELIAL_NOEXCEPT;
 
 /* ---- merge policies ---- */
 

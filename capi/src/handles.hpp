@@ -42,6 +42,10 @@ struct mycelial_policies {
   std::vector<mycelial::PolicyInfo> all;
   std::size_t next = 0;
 };
+struct mycelial_members {
+  std::vector<mycelial::MemberInfo> all;
+  std::size_t next = 0;
+};
 
 namespace mycelial::capi {
 

@@ -36,6 +36,10 @@ struct ReplicaOptions {
   /// Merge policies of the program, to be chosen with Replica::set_policy. Register them wherever
   /// a file that uses them is opened.
   std::vector<std::shared_ptr<const MergePolicy>> policies;
+  /// Seconds after which a silent member is not waited for any more: what it lacks is forgotten,
+  /// and when it returns it gets all rows at once. Kept in the file. 0: as the file says, 30 days
+  /// at first.
+  std::uint64_t retention_s = 0;
   /// Told in words when a peer comes or goes, and when work fails or goes on again. Runs on the
   /// executor; must not call into the replica. Empty: nobody listens.
   std::function<void(const std::string& line)> log;
@@ -72,6 +76,17 @@ struct ReplicaStatus {
   std::uint64_t collisions = 0;
   std::string last_error;          ///< Empty when all is well.
   std::vector<std::string> notes;  ///< Things a person should know (fast clocks, ...).
+};
+
+/// What is known of one replica of the fleet: at first hand, or because others said it.
+struct MemberInfo {
+  std::string site;  ///< Hexadecimal site id.
+  bool is_self = false;
+  std::string last_heard;        ///< Its latest sign of life: UTC, ISO 8601. Empty for ourselves.
+  std::uint64_t silent_s = 0;    ///< Seconds since then.
+  std::uint64_t lacks_sets = 0;  ///< Sets held here that it is not known to hold.
+  bool holds_back = false;       ///< Deaths and sets that it lacks are kept for it.
+  bool forgotten = false;        ///< Nobody here waits for it, until it is heard of again.
 };
 
 /// One thing that is not shown as it was written, and why.
@@ -161,6 +176,12 @@ class MYCELIAL_API Replica {
   virtual Result<std::string> digest() = 0;
   /// Verifies the bookkeeping against the tables; names what is wrong. Empty: sound.
   virtual Result<std::vector<std::string>> check() = 0;
+
+  /// The replicas that this one knows of.
+  virtual Result<std::vector<MemberInfo>> members() = 0;
+  /// Does not wait for a member any more, until it is heard of again. `site`: its id, or the start
+  /// of it if no other begins like that. Errors: not_found, invalid_argument, busy.
+  virtual Status forget(const std::string& site) = 0;
 
   /// Called after remote rows became visible. One callback; an empty one unsubscribes.
   virtual void on_change(ChangeCallback callback) = 0;

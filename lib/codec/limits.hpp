@@ -11,6 +11,9 @@ namespace mycelial::codec {
 constexpr std::size_t kMessageBytesMax = std::size_t{16} << 20;
 /// Streams listed in one message or header; larger statements come in parts.
 constexpr std::size_t kTipsMax = 65536;
+/// Members that one message tells of, and what they lack, together (16 bytes of memory each).
+constexpr std::size_t kMembersMax = 65536;
+constexpr std::size_t kLacksMax = std::size_t{1} << 20;
 /// Streams asked for in one want.
 constexpr std::size_t kNeedsMax = 65536;
 /// Units begun that one want lists.

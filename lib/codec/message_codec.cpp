@@ -20,6 +20,53 @@ Bytes bytes_of(const core::Site& site) {
   return Bytes(site.view());
 }
 
+Bytes pack_members(const std::vector<core::MemberNews>& members) {
+  Bytes out;
+  for (const auto& member : members) {
+    out.append(member.site.view());
+    put_varint(out, member.beat);
+    put_varint(out, member.age_s);
+    put_varint(out, member.lacks.size());
+    std::uint64_t next = 0;
+    for (const auto& [stream, seq] : member.lacks) {
+      put_varint(out, stream - next);
+      put_varint(out, seq);
+      next = std::uint64_t{stream} + 1;
+    }
+  }
+  return out;
+}
+
+/// `streams`: how many the members' lists refer to.
+Status unpack_members(ByteView in, std::size_t streams, std::vector<core::MemberNews>& out) {
+  ByteReader reader(in);
+  bool ok = true;
+  std::size_t lacks = 0;
+  while (!reader.at_end()) {
+    if (out.size() == kMembersMax) return corrupt("too many members");
+    core::MemberNews member;
+    member.site = core::Site::from(reader.bytes(16));
+    member.beat = get_seq(reader, ok);
+    member.age_s = reader.varint();
+    const std::uint64_t count = reader.varint();
+    if (count > kLacksMax - lacks || count > reader.left() / 2) {
+      return corrupt("a list of members lists too much");
+    }
+    lacks += count;
+    member.lacks.reserve(count);
+    std::uint64_t next = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t step = reader.varint();
+      if (step >= streams - next) return corrupt("a member lacks an unknown stream");
+      next += step + 1;
+      member.lacks.emplace_back(static_cast<std::uint32_t>(next - 1), get_seq(reader, ok));
+    }
+    if (!ok || !reader.ok()) return corrupt("malformed list of members");
+    out.push_back(std::move(member));
+  }
+  return reader.ok() ? Status() : corrupt("malformed list of members");
+}
+
 Bytes pack_needs(const std::vector<core::WantMessage::Need>& needs) {
   Bytes out;
   for (const auto& need : needs) {
@@ -126,6 +173,8 @@ struct Encode {
     pb.set_reply(m.reply);
     pb.set_more(!m.last_part);
     pb.set_push(m.push);
+    pb.set_streams(pack_seqs(m.streams));
+    pb.set_members(pack_members(m.members));
   }
   void operator()(const core::WantMessage& m) const {
     auto& pb = *out.mutable_want();
@@ -169,6 +218,10 @@ Status decode_body(const v1::Have& pb, core::HaveMessage& out) {
   out.last_part = !pb.more();
   out.push = pb.push() <= 2 ? static_cast<std::uint8_t>(pb.push()) : 0;
   if (auto status = unpack_hash(pb.have(), "have", false, out.have); !status) return status;
+  if (auto status = unpack_seqs(pb.streams(), out.streams); !status) return status;
+  if (auto status = unpack_members(pb.members(), out.streams.size(), out.members); !status) {
+    return status;
+  }
   return unpack_tips(pb.tips(), out.tips);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/members.hpp"
 #include "core/message.hpp"
 #include "core/types.hpp"
 #include "mycelial/status.hpp"
@@ -58,6 +59,9 @@ class Depot {
     std::vector<std::pair<UnitRef, Status>> rejected;
   };
   virtual Result<Applied> apply_staged() = 0;
+  /// What is known of the members of the fleet; it knows what time it is. The session adds what it
+  /// hears and passes it on. Null: nobody keeps it.
+  virtual MemberBook* members() { return nullptr; }
   /// This site's own chain was continued by another copy of the file: take a new site id.
   virtual void become_new_site() = 0;
 };

@@ -21,6 +21,17 @@ struct DigestMessage {
   friend bool operator==(const DigestMessage&, const DigestMessage&) = default;
 };
 
+/// What the sender knows of a member of the fleet: it holds the streams that the message lists as
+/// far as it says there, but for those that it lacks something of.
+struct MemberNews {
+  Site site;
+  std::uint64_t beat = 0;   ///< Of the member's signs of life, by its own count.
+  std::uint64_t age_s = 0;  ///< Since the sender heard of that one.
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> lacks;  ///< Index of a stream, ascending;
+                                                               ///< what it holds of that one.
+  friend bool operator==(const MemberNews&, const MemberNews&) = default;
+};
+
 /// What the sender holds (all of it, or the streams that changed); also hello and acknowledgement.
 struct HaveMessage {
   std::uint64_t number = 0;  ///< Grows per session; an older statement never overrides a newer one.
@@ -29,6 +40,8 @@ struct HaveMessage {
   bool reply = false;     ///< Please say yours.
   bool last_part = true;  ///< False: more parts of the same statement follow.
   std::uint8_t push = 0;  ///< 0 says nothing, 1: stop pushing me these streams, 2: push.
+  std::vector<std::pair<Stream, std::uint64_t>> streams = {};  ///< That `members` is about.
+  std::vector<MemberNews> members = {};
   friend bool operator==(const HaveMessage&, const HaveMessage&) = default;
 };
 

@@ -313,6 +313,21 @@ Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const
   return out;
 }
 
+bool forget_deaths(Row& row, Covered floor) {
+  const auto known = [&](const Mark& m) { return m.seq <= held(floor, m.origin); };
+  if (!std::all_of(row.killers.begin(), row.killers.end(), known)) return false;
+  const auto is_over = [&](const Mark& m) {
+    return m.origin != 0 && seq_of(row.births, m.origin) <= seq_of(row.dead, m.origin);
+  };
+  const auto forgotten = std::erase_if(row.births, is_over);
+  // A birth was dead by these, and is no more listed: so are they.
+  const auto idle = std::erase_if(
+      row.dead, [&](const Mark& m) { return m.origin != 0 && !lists(row.births, m.origin); });
+  const bool killed = !row.killers.empty();
+  row.killers.clear();
+  return killed || forgotten + idle > 0;
+}
+
 Marks alive(const Row& row) {
   Marks out;
   for (const auto& m : row.births) {

@@ -70,6 +70,11 @@ class RowJoiner {
 Row merge_rows(const Row& x, const Row& y, Covered have_x, Covered have_y, const Ranks& ranks,
                std::vector<Discarded>* discarded = nullptr);
 
+/// Forgets of a row which of its births are dead and who killed them, if `floor` has all who did:
+/// from there on silence says it. What is known of the baseline stays, for nobody covers that.
+/// False: nothing to forget, or not yet. A row without births, deaths and cells need not be kept.
+bool forget_deaths(Row& row, Covered floor);
+
 /// Births not dead.
 Marks alive(const Row& row);
 bool is_alive(const Row& row);

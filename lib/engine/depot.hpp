@@ -41,6 +41,7 @@ class GuardedDepot final : public core::Depot {
   std::vector<core::UnitRef> staged() const override { return store_.staged(); }
   void drop_staged(const Hash& unit) override { store_.drop_staged(unit); }
   Result<Applied> apply_staged() override;
+  core::MemberBook* members() override { return store_.members(); }
   void become_new_site() override;
 
   /// True once after something arrived: when all that has come with it is staged, gathered() is to

@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint32_t kStrandBusyMs = 1000;
 constexpr std::uint32_t kPollMs = 1000;
 constexpr std::uint32_t kPollUnwatchedMs = 100;
+constexpr TimeMs kFirstCollectMs = 20'000;
 
 }  // namespace
 
@@ -23,6 +24,9 @@ Result<std::shared_ptr<Engine>> Engine::open(Setup setup) {
   options.busy_timeout_ms = std::min(setup.options.busy_timeout_ms, kStrandBusyMs);
   options.tail_bytes_max = setup.options.tail_bytes_max;
   options.conflicts_max = setup.options.conflicts_max;
+  if (setup.options.retention_s) options.retention_ms = setup.options.retention_s * 1000;
+  options.collect_every_ms = setup.collect_every_ms;
+  options.collect_worth = setup.collect_worth;
   options.create = setup.create;
   options.exclusive = setup.options.exclusive;
   options.synchronous_full = setup.synchronous_full;
@@ -79,6 +83,7 @@ void Engine::start() {
       schedule_.set_poll(kPollUnwatchedMs);
     }
   }
+  collect_at_ = now() + std::min<TimeMs>(setup_.collect_every_ms, kFirstCollectMs);
   strand_->post([self] {
     if (const auto engine = self.lock())
       engine->input([&] { engine->schedule_.dirty(engine->now()); });
@@ -214,6 +219,17 @@ Result<std::vector<std::string>> Engine::check() {
   return store_->check();
 }
 
+Result<std::vector<MemberInfo>> Engine::members() {
+  if (Status status = usable(); !status.ok()) return status;
+  return store_->describe_members();
+}
+
+Status Engine::forget(const std::string& site) {
+  Status status = usable();
+  if (status.ok()) input([&] { status = told(store_->forget_member(site)); });
+  return status;
+}
+
 void Engine::on_change(ChangeCallback callback) {
   on_change_ = callback ? std::make_shared<const ChangeCallback>(std::move(callback)) : nullptr;
 }
@@ -243,9 +259,11 @@ void Engine::shut_down() {
   }
   transports_.stop();
   syncs_.clear();
+  const bool exclusive = exchange_ != nullptr;
   exchange_ = nullptr;
   on_change_ = nullptr;
   if (setup_.publish_peers && setup_.options.exclusive) remove_serving(setup_.path);
+  if (exclusive) (void)store_->save_members_now();  // else it is heard again
   store_ = nullptr;
 }
 

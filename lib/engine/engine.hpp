@@ -37,6 +37,8 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
     /// Leave the state of peers beside the database for the status of a second process.
     bool publish_peers = true;
     bool synchronous_full = true;
+    std::uint64_t collect_every_ms = 60'000;  ///< See storage::StoreOptions.
+    std::size_t collect_worth = 200;
   };
   /// Opens the store and starts.
   static Result<std::shared_ptr<Engine>> open(Setup setup);
@@ -63,6 +65,8 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   Result<std::vector<Conflict>> conflicts();
   Result<std::string> digest();
   Result<std::vector<std::string>> check();
+  Result<std::vector<MemberInfo>> members();
+  Status forget(const std::string& site);
   void on_change(ChangeCallback callback);
 
   /// There may have been a commit.
@@ -103,6 +107,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   bool look();  ///< True if somebody committed.
   Status seal_now();
   void seal_or_wait();
+  void collect_or_wait();
   void on_timer();
   void retry_apply();
   void apply_soon();
@@ -132,7 +137,8 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   std::uint64_t session_ = 0;
   std::unique_ptr<core::Exchange> exchange_;  // null unless exclusive
   SealSchedule schedule_;
-  Courtesy seal_courtesy_;
+  Courtesy seal_courtesy_, collect_courtesy_;
+  TimeMs collect_at_ = 0;
   PeerBook peers_;
   std::unique_ptr<Acceptor> acceptor_;
   Transports transports_;

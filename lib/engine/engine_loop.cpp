@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint64_t kJournalMax = 10000;
 constexpr TimeMs kPublishEveryMs = 1000;
 constexpr TimeMs kPublishSoonMs = 20;
+constexpr TimeMs kCollectPauseMs = 20;
 
 }  // namespace
 
@@ -53,6 +54,20 @@ void Engine::seal_or_wait() {
   (void)seal_now();
 }
 
+/// A little at a time, with pauses: nobody waits for it.
+void Engine::collect_or_wait() {
+  if (!collect_courtesy_.may_write(store_->in_use(), now())) {
+    collect_at_ = now() + Courtesy::kLookEveryMs;
+    return;
+  }
+  const auto more = store_->collect();
+  if (more.status().code() != Errc::busy) {
+    faults_.outcome("collecting what all members hold", more.status());
+  }
+  const bool soon = more.ok() && *more;
+  collect_at_ = now() + (soon ? kCollectPauseMs : std::max<TimeMs>(setup_.collect_every_ms, 1000));
+}
+
 void Engine::on_timer() {
   if (!exchange_ || faults_.poisoned()) return;
   const TimeMs at = now();
@@ -66,6 +81,7 @@ void Engine::on_timer() {
   if_due(schedule_.seal_at(), [&] { seal_or_wait(); });
   if_due(exchange_->next_tick(), [&] { exchange_->tick(at); });
   if_due(depot_.retry_at(), [&] { retry_apply(); });
+  if (at >= collect_at_) collect_or_wait();
   depot_.forget_old_failures();
   publish_peers_if_due();
 }
@@ -143,7 +159,8 @@ void Engine::publish_peers_if_due() {
 /// One timer is pending at most, but for those overtaken by an earlier one.
 void Engine::arm() {
   if (faults_.poisoned()) return;
-  TimeMs next = std::min({schedule_.look_at(), schedule_.seal_at(), depot_.retry_at()});
+  TimeMs next =
+      std::min({schedule_.look_at(), schedule_.seal_at(), depot_.retry_at(), collect_at_});
   if (!links_.all().empty()) next = std::min(next, exchange_->next_tick());
   for (const SyncJob& job : syncs_) next = std::min(next, sync_due(job));
   // Nobody is waiting for the list: it goes with whatever comes next, at the latest with a look.

@@ -110,6 +110,12 @@ class Shell final : public Replica {
   Result<std::vector<std::string>> check() override {
     return patient<Result<std::vector<std::string>>>([](Engine& e) { return e.check(); });
   }
+  Result<std::vector<MemberInfo>> members() override {
+    return patient<Result<std::vector<MemberInfo>>>([](Engine& e) { return e.members(); });
+  }
+  Status forget(const std::string& site) override {
+    return patient<Status>([site](Engine& e) { return e.forget(site); });
+  }
   void on_change(ChangeCallback callback) override;
   void close() noexcept override;
 

@@ -67,6 +67,7 @@ class Applier {
   void apply_block(codec::BlockReader& block);
   void translate(core::Row& row, const std::vector<core::Origin>& origins, const Target& t);
   void join(Target& t, const core::Identity& identity, core::Row& piece);
+  void bury(const Target& t, const core::RowPiece& piece);
   bool is_fresh(const core::Row& piece) const;
   bool is_known(const Target& t, const core::Identity& identity);
   bool joins_batch(const Target& t, const core::RowPiece& piece);
@@ -84,6 +85,9 @@ class Applier {
   bool joins_updates(const Target& t, const core::RowPiece& piece);
   void write_batch(Target& t);
   void update_batch(Target& t);
+  bool has_rows();
+  void list(std::uint32_t table, const core::Identity& identity);
+  bool is_listed(std::uint32_t table, const core::Identity& identity) const;
   void drop_unlisted();
   bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
@@ -116,7 +120,8 @@ class Applier {
   std::vector<std::uint64_t> theirs_;  // by Origin: what a cut covers; empty for sets
   std::map<Hash, Target> targets_;
   std::map<std::uint32_t, std::set<core::Identity>> contested_;
-  std::set<RowName> listed_;  // rows of a full cut
+  bool keeps_list_ = false;   // a full cut, and there are rows that it may not list
+  std::vector<Hash> listed_;  // its rows
   core::Hlc newest_ = 0;
   bool joins_own_ = false;  // both sides are ours: neither says by silence that a birth is dead
   // Of the row at hand; memory used again.

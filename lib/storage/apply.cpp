@@ -25,6 +25,16 @@ std::string roughly(std::uint64_t ms) {
 
 }  // namespace
 
+namespace {
+
+/// That a row found at track is dead, and nothing else.
+bool is_bare_death(const core::Row& piece) {
+  return piece.births.empty() && piece.killers.empty() && piece.cells.empty() &&
+         piece.dead.size() == 1 && piece.dead[0].origin == 0;
+}
+
+}  // namespace
+
 static const core::Header kNoUnit;
 
 Applier::Applier(StoreImpl& store, const core::Header& header) : s_(store), header_(header) {
@@ -58,6 +68,7 @@ bool Applier::held(const core::Mark& dot) const {
 }
 
 void Applier::run(ByteView body) {
+  keeps_list_ = header_.full && has_rows();
   codec::BodyReader reader(body, [this](const Hash& hash) { return s_.schema_of(hash); });
   for (;;) {
     auto item = reader.next();
@@ -73,7 +84,7 @@ void Applier::run(ByteView body) {
       s_.note_conflict(table_number(s_.db_, listed->table), *listed);
     }
   }
-  if (header_.full) drop_unlisted();
+  if (keeps_list_) drop_unlisted();
   for (const auto& [hash, t] : targets_) {
     if (t.changed) s_.changed_tables_.insert(t.io->info().name);
   }
@@ -124,7 +135,11 @@ void Applier::apply_block(codec::BlockReader& block) {
   while (block.next(batch_.next())) {
     auto& piece = batch_.next();
     translate(piece.row, origins, t);
-    if (header_.full) listed_.insert({t.id, piece.identity});
+    if (is_grave_name(piece.identity) || (header_.full && is_bare_death(piece.row))) {
+      bury(t, piece);
+      continue;
+    }
+    if (keeps_list_) list(t.id, piece.identity);
     if (joins_batch(t, piece)) {
       batch_.keep();
       if (batch_.is_full()) write_batch(t);
@@ -167,6 +182,17 @@ void Applier::translate(core::Row& row, const std::vector<core::Origin>& origins
   }
   const auto less = [](const core::Cell& a, const core::Cell& b) { return a.column < b.column; };
   if (!std::ranges::is_sorted(row.cells, less)) std::ranges::stable_sort(row.cells, less);
+}
+
+/// A death that is kept for ever; of a row whose identity is long its hash is known. It says
+/// nothing else of the row, which may live again: that is listed or not like any other.
+void Applier::bury(const Target& t, const core::RowPiece& piece) {
+  const auto& id = piece.identity;
+  const bool is_named = is_key_identity(id) || hidden_identity(id) || is_grave_name(id);
+  if (!is_named || !is_bare_death(piece.row)) {
+    throw StorageError(Errc::corrupt, "a row has a malformed identity");
+  }
+  s_.bury(t.id, id);
 }
 
 void Applier::join(Target& t, const core::Identity& identity, core::Row& piece) {
@@ -216,8 +242,32 @@ void Applier::add_overruled() {
   }
 }
 
+bool Applier::has_rows() {
+  s_.segments_->flush();
+  return s_.db_.integer(
+             "SELECT EXISTS(SELECT 1 FROM mycelial_segment) OR EXISTS(SELECT 1 FROM "
+             "mycelial_row)") != 0;
+}
+
+namespace {
+Hash hash_of(std::uint32_t table, const core::Identity& identity) {
+  Bytes number;
+  put_varint(number, table);
+  return hash_parts({number, identity});
+}
+}  // namespace
+
+void Applier::list(std::uint32_t table, const core::Identity& identity) {
+  listed_.push_back(hash_of(table, identity));
+}
+
+bool Applier::is_listed(std::uint32_t table, const core::Identity& identity) const {
+  return std::ranges::binary_search(listed_, hash_of(table, identity));
+}
+
 /// A cut that lists everything says by silence that a row is dead.
 void Applier::drop_unlisted() {
+  std::ranges::sort(listed_);
   std::vector<RowName> unlisted;
   for (const auto& [table, owner] : s_.tables_) {
     TableIo* const io = owner.get();
@@ -229,20 +279,23 @@ void Applier::drop_unlisted() {
         name.identity = io->key_of(*values).value_or(core::Identity());
       }
       io->release();
-      if (!name.identity.empty() && !listed_.contains(name)) unlisted.push_back(std::move(name));
+      if (!name.identity.empty() && !is_listed(id, name.identity)) {
+        unlisted.push_back(std::move(name));
+      }
       return true;
     });
   }
   Statement records(s_.db_, "SELECT tbl, ident FROM mycelial_row");
   while (records.step()) {
     RowName name{static_cast<std::uint32_t>(records.number(0)), core::Identity(records.blob(1))};
-    if (!listed_.contains(name)) unlisted.push_back(std::move(name));
+    if (!is_listed(name.table, name.identity)) unlisted.push_back(std::move(name));
   }
   for (const auto& name : unlisted) {
     Target t;
     t.id = name.table;
     t.io = s_.table(name.table);
     core::Row nothing;
+    if (s_.has_grave(t.id, name.identity)) nothing.dead = {{0, 1}};
     join(t, name.identity, nothing);
     if (t.changed) s_.changed_tables_.insert(t.io->info().name);
   }

@@ -70,7 +70,8 @@ bool Applier::joins_batch(const Target& t, const core::RowPiece& piece) {
     return false;
   }
   if (!t.io->fits(piece.identity, values_)) return false;
-  if (t.io->has_rowid() && is_known(t, piece.identity)) return false;  // else insertion tells
+  // Of tables without rowids insertion tells, but for graves.
+  if ((t.io->has_rowid() || s_.has_graves(t.id)) && is_known(t, piece.identity)) return false;
   if (const auto local = s_.local_identity(piece.identity)) {
     if (batch_.last && *local <= *batch_.last) return false;  // perhaps one of the batch
     batch_.last = local;

@@ -57,6 +57,7 @@ void StoreImpl::apply_unit(const codec::UnitView& unit, ByteView bytes) {
       const auto it = have().find(stream);
       if (it == have().end() || it->second.seq < tip.seq) meta_.advance(stream, tip);
     }
+    for (const auto& [stream, seq] : h.floor) meta_.raise_floor(meta_.origin_of(stream), seq);
     return;
   }
   const auto origin = meta_.origin_of(h.stream);

@@ -2,7 +2,6 @@
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
-namespace {
 
 void decode_record(ByteView data, RowState& out) {
   ByteReader in(data);
@@ -10,8 +9,6 @@ void decode_record(ByteView data, RowState& out) {
   for (auto& n : out.numbers) n = in.varint();
   out.shape = in.bytes(in.left());
 }
-
-}  // namespace
 
 void encode_record(const RowState& state, Bytes& out) {
   out.clear();
@@ -51,10 +48,10 @@ void StoreImpl::find_row(std::uint32_t table, TableIo* io, ByteView identity, Bo
 
 void StoreImpl::find_record(std::uint32_t table, ByteView identity, BookRow& out) {
   out.place = BookRow::Place::none;
-  if (!has_records(table)) return;
+  if (!has_records(table)) return find_grave(table, identity, out);
   Use s(db_.cached("SELECT status, data FROM mycelial_row WHERE tbl = ?1 AND ident = ?2"));
   s->bind(1, table).bind_blob(2, identity);
-  if (!s->step()) return;
+  if (!s->step()) return find_grave(table, identity, out);
   out.place = BookRow::Place::record;
   out.status = static_cast<RowStatus>(s->integer(0));
   decode_record(s->blob(1), out.state);

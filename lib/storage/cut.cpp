@@ -120,6 +120,13 @@ core::Header StoreImpl::cut_header(const std::vector<std::pair<core::Stream, cor
     h.base.emplace_back(stream, core::Tip{std::min(tip.seq, ours->second.seq), tip.hash});
   }
   for (const auto& entry : have()) h.have.emplace_back(entry);
+  h.floor = meta_.floors();
+  // Of who lacks a death that we may have forgotten nobody knows what else it lists.
+  h.full = std::ranges::any_of(h.floor, [&](const auto& floor) {
+    const auto theirs =
+        std::ranges::find(tips, floor.first, &std::pair<core::Stream, core::Tip>::first);
+    return theirs == tips.end() || theirs->second.seq < floor.second;
+  });
   return h;
 }
 
@@ -138,12 +145,20 @@ void StoreImpl::cut_body(const core::Header& header, ScratchFile& file) {
     if (!schema) throw StorageError(Errc::corrupt, "a schema record is damaged");
     body.add_schema(with_names(db_, *schema));
   }
+  if (header.full) {
+    core::Row dead;
+    dead.dead = {{0, 1}};
+    Statement graves(db_, "SELECT tbl, name FROM mycelial_grave ORDER BY tbl, name");
+    while (graves.step()) {
+      body.add(static_cast<std::uint32_t>(graves.number(0)), core::Identity(graves.blob(1)), dead);
+    }
+  }
   for (const auto& [id, owner] : tables_) {
     TableIo& io = *owner;
     segments_->for_each(id, [&, table = id](const RowEntry& e) {
       core::Row row;
       unpack_row(e.state, io.columns(), row);
-      if (!is_news(row, peer)) return true;
+      if (!header.full && !is_news(row, peer)) return true;
       const auto key = fill(io, {e.rowid, {}}, row);
       if (key) body.add(table, e.hidden ? wire_identity(*e.hidden) : *key, std::move(row));
       io.release();
@@ -157,7 +172,7 @@ void StoreImpl::cut_body(const core::Header& header, ScratchFile& file) {
     const auto at = find_row(id, nullptr, identity);
     TableIo* io = table(id);
     auto row = unpack(at, io);
-    if (!is_news(row, peer)) continue;
+    if (!header.full && !is_news(row, peer)) continue;
     if (at.shown() && io) fill(*io, {0, identity}, row);
     body.add(id, identity, std::move(row));
     if (io) io->release();

@@ -12,6 +12,8 @@ namespace {
 
 using Type = core::Value::Type;
 
+constexpr std::size_t kGraveBytes = 16;
+
 /// A real that an integer equals compares equal to it in SQLite.
 core::Value integral(const core::Value& v) {
   if (v.type != Type::real) return v;
@@ -75,6 +77,16 @@ std::optional<HiddenIdentity> hidden_identity(ByteView id) {
   if (!in.ok() || !in.at_end()) return std::nullopt;
   std::memcpy(&out.random, random.data(), 4);
   return out;
+}
+
+Bytes grave_name(ByteView identity) {
+  if (identity.size() <= kGraveBytes) return Bytes(identity);
+  const Hash hash = hash_parts({"mycelial grave 1", identity});
+  return Bytes("D").append(hash.view().substr(0, kGraveBytes - 1));
+}
+
+bool is_grave_name(ByteView id) {
+  return id.size() == kGraveBytes && id.front() == 'D';
 }
 
 void put_canonical(Bytes& out, const core::Value& value, Collation collation) {

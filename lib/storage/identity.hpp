@@ -33,6 +33,10 @@ std::uint32_t key_witness(ByteView id);
 /// Nothing if it is not one, or malformed.
 std::optional<HiddenIdentity> hidden_identity(ByteView id);
 
+/// What a row that is dead for good is known by: its identity, or 'D' and a hash of a long one.
+Bytes grave_name(ByteView identity);
+bool is_grave_name(ByteView id);  ///< Such a hash.
+
 /// Appends the canonical form of a key value.
 void put_canonical(Bytes& out, const core::Value& value, Collation collation);
 /// The identity of a key; nothing if a value is NULL (and the table's key allows that).

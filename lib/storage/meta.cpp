@@ -43,10 +43,25 @@ CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER
 CREATE INDEX mycelial_conflict_of ON mycelial_conflict(tbl, ident);
 )sql";
 
+// Since format 2: what collecting needs.
+constexpr const char* kCollecting = R"sql(
+-- Deaths by sets of the stream up to here may have been forgotten.
+ALTER TABLE mycelial_stream ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;
+-- What is known of other replicas of the fleet; have: (stream, number) as varints.
+CREATE TABLE mycelial_member(site BLOB PRIMARY KEY, beat INTEGER, heard INTEGER,
+                             forgotten INTEGER, have BLOB) WITHOUT ROWID;
+-- Baseline rows that are dead for good.
+CREATE TABLE mycelial_grave(tbl INTEGER, name BLOB, PRIMARY KEY(tbl, name)) WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 bool Meta::exists(Connection& db) {
   return db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'mycelial_meta'") != 0;
+}
+
+bool Meta::can_collect(Connection& db) {
+  return exists(db) && db.integer("SELECT value FROM mycelial_meta WHERE key = 'format'") >= 2;
 }
 
 void Meta::create(Connection& db) {
@@ -59,11 +74,16 @@ void Meta::create(Connection& db) {
                       "upgrade mycelial here",
                       format, kFileFormat));
     }
+    if (format < 2) {
+      db.exec(kCollecting);
+      db.exec("UPDATE mycelial_meta SET value = 2 WHERE key = 'format'");
+    }
     return;
   }
   const bool had_sequence =
       db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") != 0;
   db.exec(kTables);
+  db.exec(kCollecting);
   create_capture_tables(db);
   db.exec(fmt::format("INSERT INTO mycelial_meta VALUES('format', {}), ('made_sequence', {})",
                       kFileFormat, had_sequence ? 0 : 1));
@@ -158,7 +178,9 @@ core::Origin Meta::origin_of(const core::Stream& stream) {
   if (last_ < streams_.size() && streams_[last_] == stream) return last_;  // rows come in runs
   if (const auto known = find_origin(stream)) return last_ = *known;
   const auto id = static_cast<core::Origin>(streams_.size());
-  Statement s(db_, "INSERT INTO mycelial_stream VALUES(?1, ?2, ?3, ?4, 0, x'')");
+  Statement s(db_,
+              "INSERT INTO mycelial_stream(id, site, scope, class, seq, hash) VALUES(?1, ?2, ?3, "
+              "?4, 0, x'')");
   s.bind(1, id)
       .bind_blob(2, stream.site.view())
       .bind(3, stream.scope)
@@ -184,6 +206,19 @@ void Meta::advance(const core::Stream& stream, const core::Tip& tip) {
   core::Tip& held = have_[stream];
   mark_.tips.emplace_back(stream, held);
   held = tip;
+}
+
+void Meta::raise_floor(core::Origin origin, std::uint64_t seq) {
+  if (seq == 0) return;
+  Statement s(db_, "UPDATE mycelial_stream SET floor = max(floor, ?2) WHERE id = ?1");
+  s.bind(1, origin).bind(2, seq).run();
+}
+
+std::vector<std::pair<core::Stream, std::uint64_t>> Meta::floors() {
+  std::vector<std::pair<core::Stream, std::uint64_t>> out;
+  Statement s(db_, "SELECT id, floor FROM mycelial_stream WHERE floor > 0 ORDER BY id");
+  while (s.step()) out.emplace_back(streams_.at(s.number(0)), s.number(1));
+  return out;
 }
 
 void Meta::save_clock() {

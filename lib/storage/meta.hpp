@@ -16,7 +16,7 @@
 
 namespace mycelial::storage {
 
-constexpr std::int64_t kFileFormat = 1;
+constexpr std::int64_t kFileFormat = 2;
 
 class Meta {
  public:
@@ -25,6 +25,8 @@ class Meta {
   /// Makes the mycelial_* tables if the file has none. Throws version for a newer format.
   static void create(Connection& db);
   static bool exists(Connection& db);
+  /// Since format 2 the file knows of members, floors and graves.
+  static bool can_collect(Connection& db);
 
   /// All or nothing: what it throws leaves everything as it was. True: other sets are held now.
   bool reload();
@@ -52,6 +54,9 @@ class Meta {
   const core::Have& have() const { return have_; }
   core::Covered covered() const { return covered_; }
   void advance(const core::Stream& stream, const core::Tip& tip);
+  /// Deaths by sets up to here may have been forgotten: who lacks one of them needs a full cut.
+  void raise_floor(core::Origin origin, std::uint64_t seq);
+  std::vector<std::pair<core::Stream, std::uint64_t>> floors();
 
   core::Hlc clock = 0;  ///< Persisted by save_clock().
   void save_clock();

@@ -9,7 +9,6 @@
 #include "storage/orphans.hpp"
 
 namespace mycelial::storage {
-namespace {
 
 std::string iso_time(std::uint64_t ms) {
   if (ms == 0) return {};  // before the table was tracked
@@ -20,6 +19,8 @@ std::string iso_time(std::uint64_t ms) {
   std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return out;
 }
+
+namespace {
 
 /// 128-bit numbers as pairs, summed without order.
 struct Sum {

@@ -249,6 +249,11 @@ void Applier::adopt(const TableMove& move) {
       .bind(2, move.to)
       .run();
   move_policies(s_.db_, move.from, move.to, places);
+  Statement(s_.db_, "UPDATE OR REPLACE mycelial_grave SET tbl = ?2 WHERE tbl = ?1")
+      .bind(1, move.from)
+      .bind(2, move.to)
+      .run();
+  s_.graves_known_.clear();
   merge_numbers(s_.db_, move);
   if (t.io) s_.adopt_policies(*t.io);
   if (t.changed) s_.changed_tables_.insert(t.io->info().name);

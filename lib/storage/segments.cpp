@@ -507,6 +507,16 @@ std::vector<std::int64_t> Segments::firsts(std::uint32_t table) {
   return out;
 }
 
+std::vector<RowEntry> Segments::entries_from(std::uint32_t table, std::int64_t& first) {
+  {
+    Statement s(db_, "SELECT min(first) FROM mycelial_segment WHERE tbl = ?1 AND first >= ?2");
+    s.bind(1, table).bind(2, first);
+    if (!s.step() || s.is_null(0)) return {};
+    first = s.integer(0);
+  }
+  return entries(table, first);
+}
+
 std::vector<RowEntry> Segments::entries(std::uint32_t table, std::int64_t first) {
   Segment segment;
   segment.first = first;

@@ -47,6 +47,10 @@ class Segments {
   template <class F>
   void for_each(std::uint32_t table, F&& f);
 
+  /// Rows of the first segment that begins at `first` or later; `first` becomes where it does.
+  /// None: there is no such segment.
+  std::vector<RowEntry> entries_from(std::uint32_t table, std::int64_t& first);
+
   /// The same for a row whose identity is ours.
   bool find(std::uint32_t table, const LocalIdentity& id, RowEntry& out);
 

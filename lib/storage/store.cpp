@@ -63,6 +63,9 @@ void StoreImpl::start() {
   const auto look = [&] { return read_only([] {}); };
   Status opened = !options_.exclusive ? look() : write([&] {
     sealed_now_ = true; /* a new nonce */
+    if (options_.retention_ms) {
+      meta_.set("retention_ms", core::Value::of(static_cast<std::int64_t>(*options_.retention_ms)));
+    }
   });
   // Somebody holds a long transaction: what must be written waits for the first moment to write.
   if (opened.code() == Errc::busy && Meta::exists(db_)) opened = look();
@@ -85,9 +88,14 @@ Status StoreImpl::write(const std::function<void()>& work) {
       show_known_policies();
       work();
       segments_->flush();
+      const bool told = save_members_along();
       if (sealed_now_) renew_nonce(nonce_);
       meta_.save_clock();
       transaction.commit();
+      if (told) {
+        book_.saved();
+        members_saved_at_ = options_.clock->monotonic_ms();
+      }
       after_commit(before);
     } catch (...) {
       sealed_now_ = false;
@@ -172,6 +180,9 @@ void StoreImpl::refresh(bool may_write) {
     schemas_.clear();
     hidden_known_.clear();
     records_known_.clear();
+    graves_known_.clear();
+    has_collecting_ = Meta::can_collect(db_);
+    load_members();
     if (segments_) segments_->discard();
     identity_checked_ = false;
     cache_version_ = version;
@@ -208,7 +219,10 @@ void StoreImpl::take_site() {
   do {
     options_.entropy->fill(fresh.bytes.data(), fresh.bytes.size());
   } while (fresh.is_baseline());
+  const core::Site former = meta_.site();
   meta_.set_site(fresh);
+  // If another copy goes on under it, that one gives a sign of life.
+  (void)members()->forget(former);
   db_.exec("UPDATE mycelial_schema SET announced = 0");
   if (!meta_.label().is_baseline()) {
     inherited_ = true;

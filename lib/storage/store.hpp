@@ -26,6 +26,11 @@ struct StoreOptions {
   std::uint32_t busy_timeout_ms = 10000;
   std::uint64_t tail_bytes_max = 0;  ///< 0: max(16 MiB, 5 % of the file).
   std::uint32_t conflicts_max = 0;   ///< 0: as the file says.
+  /// A member that is silent for longer is not waited for. None: as the file says.
+  std::optional<std::uint64_t> retention_ms = {};
+  std::uint64_t collect_every_ms = 60'000;  ///< At least between two walks through the book.
+  std::optional<std::uint64_t> acked_bytes_max = {};  ///< Of sets that all have; none: 1 MiB, 5 %.
+  std::size_t collect_worth = 200;                    ///< Less is left for the next walk.
   bool create = false;
   /// Take the lease of the file (one holder at a time, also across processes) and check identity:
   /// a copied or restored file gets a new site id. False: look, track and seal only.
@@ -48,6 +53,16 @@ class Store : public core::Depot {
   virtual Status set_policy(const std::string& table, const std::string& column,
                             const std::string& policy) = 0;
   virtual Result<std::vector<PolicyInfo>> policies() = 0;
+
+  /// Forgets deaths and sets that every member holds that we wait for: a few milliseconds of it.
+  /// True: there is more to do now. Errors: busy, io.
+  virtual Result<bool> collect() = 0;
+  virtual Result<std::vector<MemberInfo>> describe_members() = 0;
+  /// Does not wait for this member any more, until it is heard of again. `site`: its id in
+  /// hexadecimal, or so much of it that it is the only one. Errors: not_found, invalid_argument.
+  virtual Status forget_member(const std::string& site) = 0;
+  /// Writes what has been heard of members.
+  virtual Status save_members_now() = 0;
 
   /// True when another connection committed since the last call (cheap: PRAGMA data_version).
   virtual bool changed_outside() = 0;

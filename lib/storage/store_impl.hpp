@@ -7,12 +7,15 @@
 //   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check
 //   overruled.cpp  values that nobody sees        choose_policy.cpp  merge policies, chosen
 //   orphans.cpp    rows whose parent a peer has deleted
+//   collect.cpp  forgetting what all members hold graves.cpp  deaths that are kept for ever
+//   members.cpp  what is known of other replicas
 //   schema_change.cpp  ALTER TABLE by anybody     rebuild.cpp  tables that were made anew
 //   returning.cpp      tables that were untracked and are tracked again
 #pragma once
 
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +66,11 @@ struct RowName {
   auto operator<=>(const RowName&) const = default;
 };
 
+constexpr std::uint64_t kRetentionMs = std::uint64_t{30} * 24 * 3600 * 1000;
+
+void decode_record(ByteView data, RowState& out);
+std::string iso_time(std::uint64_t ms);
+
 class StoreImpl final : public Store {
  public:
   StoreImpl(const std::string& path, const StoreOptions& options);
@@ -103,6 +111,12 @@ class StoreImpl final : public Store {
   void drop_staged(const Hash& unit) override;
   Result<Applied> apply_staged() override;
   void become_new_site() override;
+
+  core::MemberBook* members() override;
+  Result<bool> collect() override;
+  Result<std::vector<MemberInfo>> describe_members() override;
+  Status forget_member(const std::string& site) override;
+  Status save_members_now() override;
 
  private:
   friend class Sealer;
@@ -189,6 +203,50 @@ class StoreImpl final : public Store {
   bool has_hidden(std::uint32_t table);
   bool has_records(std::uint32_t table);  ///< In mycelial_row.
 
+  // graves.cpp
+  bool has_graves(std::uint32_t table);
+  bool has_grave(std::uint32_t table, ByteView identity);
+  void find_grave(std::uint32_t table, ByteView identity, BookRow& out);
+  void bury(std::uint32_t table, ByteView identity);
+
+  // collect.cpp
+  struct Forgettable {  ///< A row with something to forget: a shown one, or a record.
+    std::uint32_t table = 0;
+    std::int64_t rowid = 0;
+    core::Identity identity;  ///< Empty: a shown one.
+    Bytes data;               ///< Of the record, as it was found.
+  };
+  struct Walk {  ///< Through the book: how far it has come, and what it has found.
+    std::vector<std::uint64_t> floor;   ///< By Origin.
+    std::vector<std::uint32_t> tables;  ///< Still to do, from the back.
+    std::int64_t segment = std::numeric_limits<std::int64_t>::min();
+    bool in_records = false;
+    Bytes record;                       ///< The last one that was looked at.
+    std::uint64_t set = 0;              ///< The same of the tail.
+    std::optional<std::int64_t> spare;  ///< Bytes of sets to forget.
+    bool over = false, forgot = false;
+    std::uint64_t steps = 0;
+    std::vector<Forgettable> found;
+    std::vector<std::uint64_t> sets;
+    std::vector<std::uint64_t> killers;  ///< By Origin: of what was found.
+  };
+  std::uint64_t retention_ms();
+  void begin_collecting();
+  void end_collecting();
+  void note_forgettable(Forgettable item, const core::Marks& killers);
+  bool look_at_segments(std::uint32_t table);
+  bool look_at_records(std::uint32_t table);
+  bool look_at_tail();
+  void walk_on();
+  void forget_row(const Forgettable& item);
+  void forget_found();
+
+  // members.cpp
+  void load_members();
+  bool save_members();
+  bool save_members_along();
+  Status save_members_if_due();
+
   // arrivals.cpp
   struct Waiting {  ///< A whole unit.
     core::UnitRef ref;
@@ -215,9 +273,6 @@ class StoreImpl final : public Store {
                                         const std::string& column, const std::string& value);
   std::vector<core::Overruled> overruled_values();
   void trim_conflicts();
-  void note_conflict(std::uint32_t table, ByteView identity, const std::string& column,
-                     const char* kind, const std::string& value, const std::string& winner,
-                     const char* rule);
 
   // settle.cpp
   struct Rival;
@@ -243,6 +298,7 @@ class StoreImpl final : public Store {
   core::UnitRef keep_set(const core::Header& header, const Hash& id, ByteView bytes);
   void trim_tail();
   std::uint64_t tail_limit();
+  std::uint64_t acked_limit();
 
   StoreOptions options_;
   std::string path_;
@@ -258,15 +314,21 @@ class StoreImpl final : public Store {
   std::map<Hash, core::Schema> schemas_;
   /// By parent: foreign keys whose orphans do not just stay. Absent: not looked for yet.
   std::optional<std::map<std::uint32_t, std::vector<Reference>>> references_;
-  std::vector<Vanished> vanished_;                              // in this transaction
-  std::map<std::uint32_t, bool> hidden_known_, records_known_;  // caches of has_...
-  RowEntry entry_;                                              // memory used again
-  RowState state_;                                              // the same
-  Bytes record_;                                                // the same
-  std::optional<std::uint64_t> tail_bytes_;                     // of sets kept, up to...
-  std::uint64_t tail_newest_ = 0;                               // ...the set of this order
-  std::map<Hash, core::UnitRef> cuts_;                          // made for peers, in this run
-  Bytes nonce_, nonce_before_;  // the second one until the first is committed
+  std::vector<Vanished> vanished_;  // in this transaction
+  std::map<std::uint32_t, bool> hidden_known_, records_known_, graves_known_;  // caches
+  RowEntry entry_;                                                             // memory used again
+  RowState state_;                                                             // the same
+  Bytes record_;                                                               // the same
+  std::optional<std::uint64_t> tail_bytes_;  // of sets kept, up to...
+  std::uint64_t tail_newest_ = 0;            // ...the set of this order
+  core::MemberBook book_;
+  std::uint64_t members_saved_at_ = 0;
+  bool has_collecting_ = false;  // the file's format does
+  std::optional<Walk> walk_;
+  std::vector<std::uint64_t> collected_;  // by Origin: the floor of the last walk
+  std::uint64_t collect_at_ = 0, pause_ms_ = 0;
+  std::map<Hash, core::UnitRef> cuts_;  // made for peers, in this run
+  Bytes nonce_, nonce_before_;          // the second one until the first is committed
   std::int64_t schema_version_ = -1;
   bool arming_due_ = false;                        // a read found triggers that do not fit
   std::map<std::uint32_t, ColumnMoves> rearmed_;   // in this transaction

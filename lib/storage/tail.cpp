@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kInline = 64 * 1024;              // larger sets lie in files
 constexpr std::uint64_t kTailBytes = 16 * 1024 * 1024;  // kept at least, unless the file is large
+constexpr std::uint64_t kAckedBytes = 1024 * 1024;      // the same of sets that all members have
 
 core::UnitRef set_ref(const Statement& s, const core::Stream& stream) {
   core::UnitRef ref;
@@ -54,6 +55,14 @@ std::uint64_t StoreImpl::tail_limit() {
   const auto file = static_cast<std::uint64_t>(db_.integer("PRAGMA page_count")) *
                     static_cast<std::uint64_t>(db_.integer("PRAGMA page_size"));
   return std::max(kTailBytes, file / 20);
+}
+
+/// Of sets that all members have: for a file that is a copy, or was restored.
+std::uint64_t StoreImpl::acked_limit() {
+  if (options_.acked_bytes_max) return *options_.acked_bytes_max;
+  const auto file = static_cast<std::uint64_t>(db_.integer("PRAGMA page_count")) *
+                    static_cast<std::uint64_t>(db_.integer("PRAGMA page_size"));
+  return std::max(kAckedBytes, file / 20);
 }
 
 void StoreImpl::trim_tail() {

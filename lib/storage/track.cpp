@@ -282,7 +282,7 @@ Status StoreImpl::untrack_all() {
     Transaction transaction(db_);
     drop_capture_tables(db_);
     for (const char* name : {"conflict", "claim", "row", "ident", "segment", "schema", "policy",
-                             "set", "context", "stream", "meta"}) {
+                             "set", "context", "stream", "member", "grave", "meta"}) {
       db_.exec(fmt::format("DROP TABLE IF EXISTS mycelial_{}", name));
     }
     if (drop_sequence) forget_sequence(db_);

@@ -285,24 +285,24 @@ void Replica::apply_cut(const Cut& c) {
   }
   take(rows, c.have, nullptr);
   join(have_, c.have);
-  join(floor_, c.floor);
+  if (world_->fault != Fault::drops_floor) join(floor_, c.floor);
 }
 
-void Replica::collect() {
+void Replica::collect(const Seen* held_by_all) {
   seal();
-  floor_ = have_;
+  const Seen all = held_by_all ? *held_by_all : have_;
   for (auto it = rows_.begin(); it != rows_.end();) {
     Row& row = it->second;
-    row.killers.clear();
-    const Marks living = alive(row);
-    const auto collected = [&](const Mark& m) {
-      if (m.origin == 0 && world_->fault != Fault::collects_baseline) return false;
-      return std::none_of(living.begin(), living.end(),
-                          [&](const Mark& l) { return l.origin == m.origin; });
-    };
-    std::erase_if(row.births, collected);
-    std::erase_if(row.dead, collected);
-    it = row.births.empty() ? rows_.erase(it) : std::next(it);
+    const Marks killers = row.killers;
+    if (forget_deaths(row, all) && world_->fault != Fault::no_floor) {
+      for (const auto& k : killers) set(floor_, k.origin, k.seq);
+    }
+    const auto of_baseline = [](const Mark& m) { return m.origin == 0; };
+    if (world_->fault == Fault::collects_baseline && !is_alive(row) && row.killers.empty()) {
+      std::erase_if(row.births, of_baseline);
+      std::erase_if(row.dead, of_baseline);
+    }
+    it = row == Row{} ? rows_.erase(it) : std::next(it);
   }
 }
 

@@ -34,6 +34,8 @@ enum class Fault {
   old_life,           // values of a dead birth go on in the row's new life
   upsert_no_birth,    // an upsert adds no birth
   collects_baseline,  // deaths of baseline rows are forgotten too
+  no_floor,           // deaths are forgotten, and cuts go on to list only what changed
+  drops_floor,        // whoever was re-based goes on to make cuts that list only what changed
   shared_site,        // a copied file goes on under the original's site id
   update_revives,     // an update makes a birth
 };
@@ -109,8 +111,8 @@ class Replica {
   bool apply(const ChangeSet& set);
   Cut cut(const Seen& peer);
   void apply_cut(const Cut& cut);
-  /// Forgets every death so far.
-  void collect();
+  /// Forgets deaths: all that it has, or those by sets that are said to be held by all.
+  void collect(const Seen* held_by_all = nullptr);
   /// What opening a copy of the file does. Its first seal happens under the old label.
   Replica copy_as(Origin site) const;
   /// The same file served by another member of the fleet (for observers that never write).

@@ -34,8 +34,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{Fault::seal_after, "SealAfter"}, Mistake{Fault::no_bump, "NoBump"},
         Mistake{Fault::baseline_born, "BaselineBorn"}, Mistake{Fault::no_image, "NoImage"},
         Mistake{Fault::old_life, "OldLife"}, Mistake{Fault::upsert_no_birth, "UpsertNoBirth"},
-        Mistake{Fault::collects_baseline, "CollectsBaseline"},
-        Mistake{Fault::shared_site, "SharedSite"}, Mistake{Fault::update_revives, "UpdateRevives"}),
+        Mistake{Fault::collects_baseline, "CollectsBaseline"}, Mistake{Fault::no_floor, "NoFloor"},
+        Mistake{Fault::drops_floor, "DropsFloor"}, Mistake{Fault::shared_site, "SharedSite"},
+        Mistake{Fault::update_revives, "UpdateRevives"}),
     [](const auto& mistake) { return std::string(mistake.param.name); });
 
 /// Small histories alone notice what needs no fold, no copy and no backup.

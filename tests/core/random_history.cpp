@@ -111,7 +111,13 @@ class Run {
       send(fleet_[a], fleet_[b]);
     } else if (chance < 88) {
       seal(fleet_[a]);
-      fleet_[a].collect();
+      if (pick(0, 1) == 0) {
+        Seen some = fleet_[a].have();  // what all members hold, or are thought to
+        for (auto& seq : some) seq = static_cast<std::uint64_t>(pick(0, static_cast<int>(seq)));
+        fleet_[a].collect(&some);
+      } else {
+        fleet_[a].collect();
+      }
       examine(fleet_[a]);
     } else if (chance < 91) {
       backups_.push_back(fleet_[a]);

@@ -37,6 +37,10 @@ class FakeStore final : public storage::Store {
     return {};
   }
   Result<std::vector<PolicyInfo>> policies() override { return std::vector<PolicyInfo>(); }
+  Result<bool> collect() override { return false; }
+  Result<std::vector<MemberInfo>> describe_members() override { return std::vector<MemberInfo>(); }
+  Status forget_member(const std::string&) override { return {}; }
+  Status save_members_now() override { return {}; }
   bool changed_outside() override {
     ++looks;
     return std::exchange(changed_, false);

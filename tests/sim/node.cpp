@@ -100,6 +100,9 @@ Status Node::open_engine() {
   setup.options.environment = {&clock_, &c_.world, process_};
   setup.options.watch = false;
   setup.options.tail_bytes_max = tail_bytes;
+  setup.options.retention_s = retention_s;
+  setup.collect_every_ms = collect_every_ms;
+  setup.collect_worth = collect_worth;
   setup.publish_peers = false;
   const Running as(&process_->program);
   auto opened = engine::Engine::open(std::move(setup));

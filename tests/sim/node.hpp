@@ -80,7 +80,10 @@ class Node {
 
   std::vector<std::string> peers;  ///< Endpoints to dial.
   std::uint64_t tail_bytes = 0;    ///< ReplicaOptions::tail_bytes_max
-  double interference = 0;         ///< See Context.
+  std::uint64_t retention_s = 0;   ///< ReplicaOptions::retention_s
+  std::uint64_t collect_every_ms = 60'000;
+  std::size_t collect_worth = 200;
+  double interference = 0;  ///< See Context.
 
  private:
   /// A run of the engine's program: its tasks end with it.

@@ -100,6 +100,12 @@ void Simulation::add_node(const std::optional<Node::Copy>& copy) {
   }
   join_group(node);
   if (random_.chance(0.5)) node.tail_bytes = random_.between(1, 20'000);
+  // Some forget what others may lack, soon or at once.
+  if (random_.chance(0.5)) {
+    node.retention_s = random_.chance(0.5) ? 1 : 60;
+    node.collect_every_ms = random_.below(5000);
+    node.collect_worth = random_.below(20);
+  }
   if (random_.chance(0.2)) node.interference = context_.interference;
   node.start();
   node.interference = context_.interference;

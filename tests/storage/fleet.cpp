@@ -13,6 +13,13 @@ Fleet::Fleet(std::size_t sites, const std::string& schema, const FleetOptions& o
         Member{std::make_unique<Site>(world, std::string(1, static_cast<char>('a' + i)), schema),
                Oracle(schema)}));
     Site& site = *members_[i]->site;
+    site.close();
+    storage::StoreOptions store;
+    store.retention_ms = 0;
+    store.collect_every_ms = 0;
+    store.collect_worth = 0;
+    if (options.short_tail) store.acked_bytes_max = 0;
+    site.open(store);
     EXPECT_EQ(site.sql(options.pragmas), SQLITE_OK) << sqlite3_errmsg(site.client());
     (void)run_script(site.client(), options.before_track);
     const auto tracked = site.store().track_all();
@@ -82,7 +89,16 @@ void Fleet::seal(std::size_t i) {
   for (const auto& unit : *units) take(i, unit);
 }
 
-std::vector<core::UnitRef> Fleet::lacking(std::size_t from, std::size_t to) {
+void Fleet::collect(std::size_t i) {
+  for (auto& member : members_) member->oracle.forgets();
+  for (bool more = true; more;) {
+    const auto collected = (*this)[i].store().collect();
+    if (!took(i, "collect", collected.status())) return;
+    more = *collected;
+  }
+}
+
+std::optional<std::vector<core::UnitRef>> Fleet::lacking(std::size_t from, std::size_t to) {
   std::vector<core::UnitRef> out;
   const auto& have = (*this)[to].store().have();
   for (const auto& [stream, tip] : (*this)[from].store().have()) {
@@ -90,7 +106,8 @@ std::vector<core::UnitRef> Fleet::lacking(std::size_t from, std::size_t to) {
     const auto next = it == have.end() ? 1 : it->second.seq + 1;
     if (next > tip.seq) continue;
     const auto units = (*this)[from].store().tail(stream, next, tip.seq);
-    if (units) out.insert(out.end(), units->begin(), units->end());
+    if (!units) return std::nullopt;
+    out.insert(out.end(), units->begin(), units->end());
   }
   return out;
 }
@@ -115,20 +132,21 @@ void Fleet::apply(std::size_t to) {
 
 void Fleet::send(std::size_t from, std::size_t to, Carry how) {
   seal(from);
-  if (how == Carry::cut) {
+  const auto sets = how == Carry::sets ? lacking(from, to) : std::nullopt;
+  if (!sets) {
     std::vector<std::pair<core::Stream, core::Tip>> tips((*this)[to].store().have().begin(),
                                                          (*this)[to].store().have().end());
     const auto cut = (*this)[from].store().cut(tips, {});
     if (!took(from, "cut", cut.status())) return;
     stage(from, to, *cut);
   } else {
-    for (const auto& unit : lacking(from, to)) stage(from, to, unit);
+    for (const auto& unit : *sets) stage(from, to, unit);
   }
   apply(to);
 }
 
 void Fleet::send_some(std::size_t from, std::size_t to, std::mt19937& random) {
-  auto units = lacking(from, to);
+  auto units = lacking(from, to).value_or(std::vector<core::UnitRef>());
   std::shuffle(units.begin(), units.end(), random);
   units.resize(random() % (units.size() + 1));
   for (const auto& unit : units) {
@@ -145,7 +163,8 @@ void Fleet::exchange() {
       for (std::size_t j = 0; j < size(); ++j) {
         if (i == j) continue;
         seal(i);
-        if (lacking(i, j).empty()) continue;
+        const auto sets = lacking(i, j);
+        if (sets && sets->empty()) continue;
         news = true;
         world.clock.now += 1;
         send(i, j);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ namespace mycelial::test {
 struct FleetOptions {
   std::string before_track;  ///< SQL that every client runs before the tables are tracked.
   std::string pragmas;       ///< Of every client.
+  bool short_tail = false;   ///< No sets are kept that may be forgotten.
 };
 
 class Fleet {
@@ -29,6 +31,8 @@ class Fleet {
   void seal(std::size_t i);
   /// Everything that `to` lacks.
   void send(std::size_t from, std::size_t to, Carry how = Carry::sets);
+  /// Forgets whatever may be forgotten, waiting for nobody.
+  void collect(std::size_t i);
   /// Some of the sets that `to` lacks, in any order.
   void send_some(std::size_t from, std::size_t to, std::mt19937& random);
   /// What is in a site's file now, and what its oracle knows.
@@ -56,7 +60,8 @@ class Fleet {
     std::unique_ptr<Site> site;
     Oracle oracle;
   };
-  std::vector<core::UnitRef> lacking(std::size_t from, std::size_t to);
+  /// Nothing if some of the sets are not in the tail.
+  std::optional<std::vector<core::UnitRef>> lacking(std::size_t from, std::size_t to);
   void stage(std::size_t from, std::size_t to, const core::UnitRef& unit);
   void apply(std::size_t to);
   void catch_up(std::size_t i);

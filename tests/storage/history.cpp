@@ -67,7 +67,7 @@ std::string play_alone(const History& h) {
 
 std::string play(const History& h) {
   if (h.sites == 1) return play_alone(h);
-  Fleet fleet(h.sites, h.schema, {h.before_track, h.pragmas});
+  Fleet fleet(h.sites, h.schema, {h.before_track, h.pragmas, h.short_tail});
   for (const auto& step : h.steps) {
     fleet.world.clock.now += step.wait;
     switch (step.kind) {
@@ -90,6 +90,11 @@ std::string play(const History& h) {
         fleet.send_some(step.site, step.other, random);
         break;
       }
+      case Step::Kind::collect:
+        fleet.collect(step.site);
+        if (const auto wrong = fleet.audit(step.site); !wrong.empty())
+          return fmt::format("after {} collected: {}", step.site, wrong);
+        break;
     }
     if (!fleet.trouble().empty()) return fleet.trouble();
   }
@@ -101,6 +106,7 @@ History random_history(unsigned seed, const Flavour& flavour) {
   std::mt19937 random(seed);
   History h;
   h.sites = flavour.sites;
+  h.short_tail = flavour.collects && random() % 2 == 0;
   RandomSql sql(random, flavour);
   h.schema = sql.schema();
   if (flavour.foreign_keys) h.pragmas += "PRAGMA foreign_keys = ON;";
@@ -118,6 +124,11 @@ History random_history(unsigned seed, const Flavour& flavour) {
     s.wait = random() % 4;
     s.seed = static_cast<unsigned>(random());
     const auto what = random() % 20;
+    if (flavour.collects && random() % 5 == 0) {
+      s.kind = Step::Kind::collect;
+      h.steps.push_back(std::move(s));
+      continue;
+    }
     if (what < 15 || (s.site == s.other && what < 17)) {
       s.text = sql.script();
     } else if (s.site == s.other) {
@@ -194,6 +205,9 @@ std::string describe(const History& h) {
         break;
       case Step::Kind::cut:
         out += fmt::format("-- cut to {}", other);
+        break;
+      case Step::Kind::collect:
+        out += "-- collect";
         break;
     }
     out += "\n";

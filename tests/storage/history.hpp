@@ -11,7 +11,7 @@
 namespace mycelial::test {
 
 struct Step {
-  enum class Kind : std::uint8_t { sql, seal, sets, some, cut } kind = Kind::sql;
+  enum class Kind : std::uint8_t { sql, seal, sets, some, cut, collect } kind = Kind::sql;
   std::size_t site = 0, other = 0;
   std::string text;        // sql
   std::uint64_t wait = 0;  // ms that pass before
@@ -21,6 +21,7 @@ struct Step {
 struct History {
   std::size_t sites = 1;
   std::string schema, pragmas, before_track;
+  bool short_tail = false;  ///< Collecting empties it, so that more is sent as cuts.
   std::vector<Step> steps;
 };
 
@@ -30,6 +31,7 @@ struct Flavour {
   std::size_t steps = 30;
   bool triggers = false, foreign_keys = false, savepoints = true, checks = false;
   bool indexes = false;  ///< UNIQUE ones over expressions and with WHERE.
+  bool collects = false;
 };
 
 History random_history(unsigned seed, const Flavour& flavour);

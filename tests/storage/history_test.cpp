@@ -47,5 +47,14 @@ TEST(History, ThreeSitesWithIndexesConverge) {
   try_histories({.sites = 3, .steps = 40, .indexes = true}, 40);
 }
 
+/// Whatever is collected whenever: nothing comes back, nothing is lost.
+TEST(History, TwoSitesThatCollectConverge) {
+  try_histories({.sites = 2, .steps = 40, .collects = true}, 40);
+}
+TEST(History, FourSitesThatCollectConverge) {
+  try_histories({.sites = 4, .steps = 60, .triggers = true, .foreign_keys = true, .collects = true},
+                20);
+}
+
 }  // namespace
 }  // namespace mycelial::test

@@ -104,11 +104,45 @@ void Oracle::take(ByteView unit) {
     gain.emplace_back(origin_of(header.stream), header.last);
   }
   const core::Ranks ranks(streams_);
+  bury(rows);
+  if (header.full) {
+    for (const auto& [name, row] : rows_)
+      rows[name];  // unlisted: dead, if the maker should list it
+  }
   for (auto& [name, piece] : rows) {
     auto& row = rows_[name];
     row = core::merge_rows(row, piece, covered_, theirs, ranks);
   }
   for (const auto& [origin, seq] : gain) covered_[origin] = std::max(covered_[origin], seq);
+}
+
+/// Of rows that are dead for good a hash may be all that is said.
+void Oracle::bury(Rows& rows) const {
+  for (const auto& [name, row] : rows_) {
+    const auto hash = storage::grave_name(name.second);
+    const auto grave = hash == name.second ? rows.end() : rows.find({name.first, hash});
+    if (grave == rows.end()) continue;
+    rows.try_emplace(name, grave->second);  // it may live again
+  }
+  std::erase_if(rows, [](const auto& r) { return storage::is_grave_name(r.first.second); });
+}
+
+/// What rows say, whatever may have been forgotten.
+Oracle::Rows Oracle::essence(const Rows& rows) const {
+  Rows out;
+  const std::vector<std::uint64_t> all(streams_.size(), ~std::uint64_t{0});
+  for (const auto& [name, was] : rows) {
+    core::Row row = was;
+    row.killers.clear();
+    (void)core::forget_deaths(row, all);
+    const bool lives = core::is_alive(row);
+    std::erase_if(row.dead, [&](const auto& m) { return m.origin != 0; });
+    if (!row.dead.empty()) std::erase_if(row.births, [](const auto& m) { return m.origin == 0; });
+    if (row == core::Row{}) continue;
+    const bool grave = !lives && row.cells.empty();
+    out[{name.first, grave ? storage::grave_name(name.second) : name.second}] = row;
+  }
+  return out;
 }
 
 std::string Oracle::describe(const core::Row& row) const {
@@ -156,7 +190,12 @@ std::string Oracle::audit_book(Site& site) {
                          stream.site.hex().substr(0, 8), tip.seq, seq);
     }
   }
-  for (const auto& [name, row] : rows_) {
+  const Rows must = forgets_ ? essence(rows_) : rows_;
+  if (forgets_) {
+    bury(held);
+    held = essence(held);
+  }
+  for (const auto& [name, row] : must) {
     if (row == core::Row{}) continue;
     const auto it = held.find(name);
     const auto found =
@@ -167,7 +206,7 @@ std::string Oracle::audit_book(Site& site) {
     }
   }
   for (const auto& [name, row] : held) {
-    if (!rows_.contains(name)) {
+    if (!must.contains(name)) {
       out += fmt::format("{} {}: nobody sent it, the book says\n  {}\n", name.first,
                          storage::describe_identity(name.second), describe(row));
     }

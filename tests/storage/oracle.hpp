@@ -24,6 +24,8 @@ class Oracle {
 
   /// A unit that the site made or applied, in that order.
   void take(ByteView unit);
+  /// From now on the site may have forgotten how rows died.
+  void forgets() { forgets_ = true; }
   /// Compares bookkeeping (by a full cut) and tables. Empty if all is as it must be.
   std::string audit(Site& site);
 
@@ -38,7 +40,10 @@ class Oracle {
   std::string audit_book(Site& site);
   std::string audit_tables(Site& site);
   std::string describe(const core::Row& row) const;
+  void bury(Rows& rows) const;
+  Rows essence(const Rows& rows) const;
 
+  bool forgets_ = false;
   std::string schema_;
   std::map<Hash, core::Schema> schemas_;
   std::vector<core::Stream> streams_{core::Stream{}};

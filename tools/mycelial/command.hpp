@@ -35,6 +35,8 @@ int conflicts(const Arguments& a);
 int check(const Arguments& a);
 int seal(const Arguments& a);
 int policy(const Arguments& a);
+int members(const Arguments& a);
+int forget(const Arguments& a);
 
 /// Prints "mycelial: message" to stderr; gives kFailed, or kUsage if the command line is to blame.
 int fail(const Status& status);

@@ -36,6 +36,11 @@ constexpr Command kCommands[] = {
      "how concurrent writes merge: lww (the default), fww, max, min, counter, set, json; of a\n"
      "      table also row. Travels to all replicas",
      policy},
+    {"members", "DB [--json]", "the replicas that this one knows of, and what each lacks", members},
+    {"forget", "DB SITE",
+     "do not wait for a member any more, until it is heard of again. SITE: its id, or the\n"
+     "      start of it",
+     forget},
     {"seal", "DB", "turn captured writes into a change set now", seal},
 };
 

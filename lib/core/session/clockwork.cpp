@@ -46,6 +46,7 @@ void Exchange::Impl::tick_link(LinkNumber number) {
     link.same = 0;
     link.digest_every = std::min(kDigestMax, link.digest_every * 2);
     link.digest_at = now + link.digest_every / 2 + port.random() % (link.digest_every / 2 + 1);
+    gossip_if_due(number, link);
     link.blocked = false;  // in case that the link forgot to say that it is writable
   }
   pump(number);

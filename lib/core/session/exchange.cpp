@@ -47,6 +47,7 @@ void Exchange::link_down(LinkNumber link, TimeMs now) {
 
 void Exchange::Impl::link_down(LinkNumber number) {
   if (links.erase(number) == 0) return;
+  told_groups.erase(number);
   std::erase_if(asked, [&](const auto& a) { return a.second.link == number; });
   sources.link_gone(number);
   plan_all();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parts of the session share. exchange.cpp: the face and links; speech.cpp: what is said,
 // and when the link takes it; statements.cpp: who holds what; requests.cpp: who is asked for what;
-// transfer.cpp: units on their way; clockwork.cpp: what time demands.
+// transfer.cpp: units on their way; gossip.cpp: what members hold; clockwork.cpp: what time
+// demands.
 #pragma once
 
 #include <deque>
@@ -58,6 +59,11 @@ struct Speech {
   std::uint64_t number = 0;      // of that statement
   std::set<Stream> about;        // a statement of these
   std::set<Hash> stops;
+  struct Gossip {  // tells of members, by parts: streams from here on, members behind this one
+    Stream stream;
+    Site member;
+  };
+  std::optional<Gossip> gossip;
   std::optional<Message> unsent;  // made, but the link was busy
 };
 
@@ -131,6 +137,11 @@ struct Exchange::Impl {
   std::uint64_t held(const Stream& stream) const;
   const Hash& digest();
 
+  // gossip.cpp
+  void note_statement(const Peer& peer, const HaveMessage& m);
+  void gossip_if_due(LinkNumber number, LinkState& link);
+  std::optional<HaveMessage> next_gossip(LinkState& link);
+
   // requests.cpp
   std::uint64_t next_needed(const Stream& stream) const;
   void plan(LinkNumber number, Peer& peer);
@@ -179,6 +190,12 @@ struct Exchange::Impl {
   std::map<Stream, std::map<std::uint64_t, std::uint64_t>> waiting;
   std::deque<Hash> done_cuts;
   std::deque<Hash> spoilt;  // units that were bad when they had come from several
+  struct Told {             // of members
+    std::uint64_t version = 0;
+    TimeMs again_at = 0;  // not before
+  };
+  std::map<Site, Told> told_peers;         // at the other ends of links of two
+  std::map<LinkNumber, Told> told_groups;  // of those that are up
   TimeMs apply_again_at = 0;
   TimeMs sweep_at = kNever;
   Hash digest_;

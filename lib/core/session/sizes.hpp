@@ -41,6 +41,18 @@ constexpr std::size_t envelope(std::size_t most) {
 constexpr std::size_t have(std::size_t most) {
   return envelope(most) + 11 + kHashField + 6 + table(most);
 }
+/// The same that tells of members: without streams and members.
+constexpr std::size_t gossip(std::size_t most) {
+  return have(most) + 2 * table(most);
+}
+inline std::size_t stream_at(const Stream& s, std::uint64_t seq) {
+  return stream(s) + varint(seq);
+}
+inline std::size_t member(const MemberNews& m) {
+  std::size_t bytes = 16 + varint(m.beat) + varint(m.age_s) + varint(m.lacks.size());
+  for (const auto& [index, seq] : m.lacks) bytes += varint(index) + varint(seq);
+  return bytes;
+}
 /// A request without entries.
 constexpr std::size_t want(std::size_t most) {
   return envelope(most) + 9 + 3 * table(most) + 2;

@@ -51,8 +51,13 @@ void Exchange::Impl::on_digest(LinkNumber number, Peer& peer, const DigestMessag
     ++link.same;
     peer.have = m.have;
     peer.heard_have = true;
+    if (auto* const book = depot.members()) {
+      book->seen(peer.site);
+      book->holds(peer.site, depot.have());
+    }
     return;
   }
+  if (auto* const book = depot.members()) book->seen(peer.site);
   say_digest_soon(link);
   if (link.caps.group) {
     say_have_soon(link);
@@ -135,6 +140,8 @@ void Exchange::Impl::on_have(LinkNumber number, Peer& peer, const HaveMessage& m
     peer.have = m.have;
     peer.heard_have |= m.last_part;
   }
+  note_statement(peer, m);
+  if (peer.heard_have) gossip_if_due(number, link);
   if (m.reply || (link.caps.group && m.last_part && m.have != digest() && is_behind(peer))) {
     say_have_soon(link);
   }

@@ -139,8 +139,9 @@ TEST(Quiet, AnIdleGroupSaysOneDigestForAll) {
   ASSERT_TRUE(w.converged());
   wire.forget();
   w.run(600'000);
-  EXPECT_EQ(wire.kinds.size(), 1u) << w.traffic();
   EXPECT_LT(wire.kinds["digest"], 60u);
+  EXPECT_LE(wire.kinds["gossip"], 20u * 2) << w.traffic();  // a round takes two
+  EXPECT_EQ(wire.kinds.size(), 2u) << w.traffic();          // and nothing else
 }
 
 TEST(Quiet, AnIdlePairSaysADigestAMinute) {
@@ -152,7 +153,8 @@ TEST(Quiet, AnIdlePairSaysADigestAMinute) {
   wire.forget();
   w.run(600'000);
   EXPECT_LE(wire.messages, 30u) << w.traffic();
-  EXPECT_EQ(wire.kinds.size(), 1u) << w.traffic();
+  EXPECT_LE(wire.kinds["gossip"], 2u) << w.traffic();  // what members hold, every ten minutes
+  EXPECT_EQ(wire.kinds.size(), 2u) << w.traffic();
 }
 
 TEST(Agreement, IsKnownToBothAsSoonAsASetIsAcknowledged) {

@@ -50,6 +50,11 @@ class MapDepot final : public Depot {
   void drop_staged(const Hash& unit) override { staged_.erase(unit); }
   Result<Applied> apply_staged() override;
   void become_new_site() override;
+  MemberBook* members() override {
+    if (!keeps_members) return nullptr;
+    book_.at(site_, 1'700'000'000'000 + now);
+    return &book_;
+  }
 
   UnitRef seal(std::size_t body_bytes, std::uint64_t now);
   void crash();
@@ -60,7 +65,8 @@ class MapDepot final : public Depot {
   std::uint64_t staged_bytes() const;
   mutable std::size_t handed_out = 0;  ///< Units that tail() has given.
   std::map<Hash, std::uint64_t> applied_at;
-  std::uint64_t now = 0;  ///< Set by the world before it lets anything happen.
+  bool keeps_members = true;  ///< False: like a peer that knows nothing of such things.
+  std::uint64_t now = 0;      ///< Set by the world before it lets anything happen.
 
  private:
   struct Known {
@@ -83,6 +89,7 @@ class MapDepot final : public Depot {
   bool ready(const Header& header) const;
   std::vector<Hash> apply(const codec::UnitView& unit, const Bytes& bytes);
 
+  MemberBook book_;
   Oracle& oracle_;
   std::function<std::uint64_t()> random_;
   Limits limits_;

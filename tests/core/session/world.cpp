@@ -6,7 +6,13 @@
 namespace mycelial::core::testing {
 namespace {
 
+bool is_gossip(const Message& m) {
+  const auto* have = std::get_if<HaveMessage>(&m.body);
+  return have && !have->members.empty();
+}
+
 const char* kind_of(const Message& m) {
+  if (is_gossip(m)) return "gossip";
   static constexpr const char* names[] = {"digest", "have", "want", "frag", "stop", "probe", "bye"};
   return names[m.body.index()];
 }
@@ -216,6 +222,7 @@ SendOutcome Wire::send(Node& from, LinkNumber link, const Message& message) {
   }
   free_us = std::max(free_us, now * 1000) + wire.size() * 1'000'000 / model_.rate;
   bytes += wire.size();
+  if (is_gossip(message)) gossip_bytes += wire.size();
   ++messages;
   ++kinds[kind_of(message)];
   world_.trace = world_.trace * 1099511628211u + std::hash<std::string>()(wire) + now;

@@ -82,9 +82,9 @@ class Wire {
   const std::vector<Node*>& members() const { return members_; }
 
   std::size_t given_up = 0;  ///< How often an end closed it.
-  std::uint64_t bytes = 0, body_bytes = 0, messages = 0;
+  std::uint64_t bytes = 0, gossip_bytes = 0, body_bytes = 0, messages = 0;
   std::map<std::string, std::uint64_t> kinds;
-  void forget() { bytes = body_bytes = messages = 0, kinds.clear(); }
+  void forget() { bytes = gossip_bytes = body_bytes = messages = 0, kinds.clear(); }
 
  private:
   void connect();

@@ -13,7 +13,7 @@ The application goes on using the file with sqlite3, in this or any other proces
 from ._ffi import library_path, library_version
 from .errors import Code, MycelialError
 from .policy import MergePolicy, PolicyVersion
-from .replica import Change, Conflict, Peer, Policy, Replica, Status, Table, open
+from .replica import Change, Conflict, Member, Peer, Policy, Replica, Status, Table, open
 from .transport import Link, Transport
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ __all__ = [
     "Code",
     "Conflict",
     "Link",
+    "Member",
     "MergePolicy",
     "MycelialError",
     "Peer",

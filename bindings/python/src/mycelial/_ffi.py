@@ -45,6 +45,7 @@ class Options(Structure):
         ("policy_count", c_size_t),
         ("conflicts_max", c_uint32),
         ("reserved", c_uint32),
+        ("retention_s", c_uint64),
     ]
 
 
@@ -66,6 +67,19 @@ class PolicyVersion(Structure):
         ("value", Value),
         ("time_ms", c_uint64),
         ("site", c_char_p),
+    ]
+
+
+class Member(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("is_self", c_uint32),
+        ("holds_back", c_uint32),
+        ("forgotten", c_uint32),
+        ("silent_s", c_uint64),
+        ("lacks_sets", c_uint64),
+        ("site", c_char_p),
+        ("last_heard", c_char_p),
     ]
 
 
@@ -162,6 +176,10 @@ _SIGNATURES = {
     "mycelial_track": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_untrack": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_untrack_all": (c_int32, [c_void_p, _ERROR]),
+    "mycelial_get_members": (c_int32, [c_void_p, POINTER(c_void_p), _ERROR]),
+    "mycelial_members_next": (c_int, [c_void_p, POINTER(Member)]),
+    "mycelial_members_free": (None, [c_void_p]),
+    "mycelial_forget": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_set_policy": (c_int32, [c_void_p, c_char_p, c_char_p, c_char_p, _ERROR]),
     "mycelial_get_policies": (c_int32, [c_void_p, POINTER(c_void_p), _ERROR]),
     "mycelial_policies_next": (c_int, [c_void_p, POINTER(PolicyInfo)]),

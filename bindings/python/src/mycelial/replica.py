@@ -60,6 +60,18 @@ class Conflict(NamedTuple):
     since: str
 
 
+class Member(NamedTuple):
+    """What is known of one replica of the fleet: at first hand, or because others said it."""
+
+    site: str
+    is_self: bool
+    last_heard: str  #: UTC, ISO 8601. Empty for this replica.
+    silent_s: int
+    lacks_sets: int  #: Sets held here that it is not known to hold.
+    holds_back: bool  #: Deaths and sets that it lacks are kept for it.
+    forgotten: bool  #: Nobody here waits for it, until it is heard of again.
+
+
 class Policy(NamedTuple):
     """A merge policy that somebody chose."""
 
@@ -87,6 +99,7 @@ def open(  # noqa: A001 - reads as mycelial.open()
     tail_bytes_max: int = 0,
     policies: Sequence[MergePolicy] = (),
     conflicts_max: int = 0,
+    retention_s: int = 0,
 ) -> "Replica":
     """Opens an SQLite file for syncing. See ReplicaOptions in mycelial/replica.hpp."""
     return Replica(
@@ -99,6 +112,7 @@ def open(  # noqa: A001 - reads as mycelial.open()
         tail_bytes_max,
         policies,
         conflicts_max,
+        retention_s,
     )
 
 
@@ -129,6 +143,7 @@ class Replica:
         tail_bytes_max,
         policies,
         conflicts_max,
+        retention_s,
     ):
         self._handle = None
         options = _ffi.Options()
@@ -140,6 +155,7 @@ class Replica:
         options.busy_timeout_ms = busy_timeout_ms
         options.tail_bytes_max = tail_bytes_max
         options.conflicts_max = conflicts_max
+        options.retention_s = retention_s
         handle = c_void_p()
         name = os.fsencode(path)
         if b"\0" in name:
@@ -264,6 +280,37 @@ class Replica:
         finally:
             library.mycelial_policies_free(out)
         return found
+
+    def members(self) -> List[Member]:
+        """The replicas that this one knows of."""
+        out = c_void_p()
+        self._call("mycelial_get_members", byref(out))
+        library = _ffi.library()
+        found = []
+        m = _ffi.Member(struct_size=sizeof(_ffi.Member))
+        try:
+            while library.mycelial_members_next(out, byref(m)):
+                found.append(
+                    Member(
+                        m.site.decode(),
+                        bool(m.is_self),
+                        m.last_heard.decode(),
+                        m.silent_s,
+                        m.lacks_sets,
+                        bool(m.holds_back),
+                        bool(m.forgotten),
+                    )
+                )
+        finally:
+            library.mycelial_members_free(out)
+        return found
+
+    def forget(self, site: str) -> None:
+        """Does not wait for a member any more, until it is heard of again.
+
+        site: its id, or the start of it if no other begins like that.
+        """
+        self._call("mycelial_forget", _ffi.text(site))
 
     def add_transport(self, transport: Transport) -> None:
         """Adds a network of your own; see mycelial.Transport."""
