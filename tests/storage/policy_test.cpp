@@ -308,7 +308,31 @@ TEST_F(Policies, ACopiedFileListsCountsThatItsOriginalMakes) {
 
 /// Whatever is written and however it travels: nothing that was counted is lost or doubled, and all
 /// agree. `by_cut`: now and then.
-TEST_F(Policies, AnyHistoryAddsUp) {
+class PoliciesOfAnyHistory : public Policies, public testing::WithParamInterface<bool> {
+ protected:
+  /// What others may lack goes at once.
+  void forget_all(Site& site) {
+    for (bool more = true; more;) {
+      const auto collected = site.store().collect();
+      ASSERT_TRUE(collected.ok()) << collected.status().to_string();
+      more = *collected;
+    }
+  }
+  void SetUp() override {
+    Policies::SetUp();
+    if (!GetParam()) return;
+    storage::StoreOptions options;
+    options.retention_ms = 0;
+    options.collect_every_ms = 0;
+    options.collect_worth = 0;
+    for (auto* s : {&a, &b, &c}) {
+      s->close();
+      s->open(options);
+    }
+  }
+};
+
+TEST_P(PoliciesOfAnyHistory, AddUp) {
   std::mt19937 random(7);
   const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   for (const auto* column : {"n", "r"}) choose("t", column, "counter");
@@ -344,7 +368,15 @@ TEST_F(Policies, AnyHistoryAddsUp) {
                       std::to_string(step) + ")");
         break;
       case 4:
+        if (!GetParam()) {
+          (void)site.store().seal();
+          break;
+        }
+        run(site, pick(2) == 0 ? "DELETE FROM t WHERE k = 'dies'; DELETE FROM w WHERE v = 'x'"
+                               : "INSERT INTO t(k, n) VALUES('dies', 1) ON CONFLICT DO UPDATE SET "
+                                 "n = n + 1");
         (void)site.store().seal();
+        forget_all(site);
         break;
       default: {
         Site& to = *std::array{&a, &b, &c}[static_cast<std::size_t>(pick(3))];
@@ -360,6 +392,11 @@ TEST_F(Policies, AnyHistoryAddsUp) {
   all("SELECT j FROM t ORDER BY k");
   all("SELECT v FROM w");
 }
+
+std::string variant(const testing::TestParamInfo<bool>& forgets) {
+  return forgets.param ? "Forgetting" : "Remembering";
+}
+INSTANTIATE_TEST_SUITE_P(, PoliciesOfAnyHistory, testing::Bool(), variant);
 
 TEST_F(Policies, OfTwoChoicesTheLaterHoldsAndTheOtherIsNamed) {
   ASSERT_TRUE(a.store().set_policy("t", "n", "max").ok());
