@@ -136,16 +136,23 @@ void MemberBook::restore(const Site& site, const Member& saved) {
   if (!unsaved) changed_.erase(site);
 }
 
-bool MemberBook::holds_back(const Site& site, const Member& m, std::uint64_t retention_ms) const {
+bool MemberBook::holds_back(const Site& site, const Member& m, const Patience& patience) const {
   if (site == own_ || (m.forgotten_ms != 0 && m.heard_ms <= m.forgotten_ms)) return false;
-  return m.heard_ms + retention_ms > now_ms_;
+  const std::uint64_t silent = now_ms_ > m.heard_ms ? now_ms_ - m.heard_ms : 0;
+  if (silent >= patience.retention_ms) return false;
+  if (silent < Patience::kLeastMs) return true;
+  const bool is_below = std::ranges::any_of(patience.floor, [&](const auto& floor) {
+    const auto held = m.have.find(floor.first);
+    return floor.second > (held == m.have.end() ? 0 : held->second);
+  });
+  return !patience.crowded && !is_below;
 }
 
-Seqs MemberBook::floor(const Have& have, std::uint64_t retention_ms) const {
+Seqs MemberBook::floor(const Have& have, const Patience& patience) const {
   Seqs out;
   for (const auto& [stream, tip] : have) out.emplace_hint(out.end(), stream, tip.seq);
   for (const auto& [site, member] : members_) {
-    if (!holds_back(site, member, retention_ms)) continue;
+    if (!holds_back(site, member, patience)) continue;
     for (auto& [stream, seq] : out) {
       const auto theirs = member.have.find(stream);
       seq = theirs == member.have.end() ? 0 : std::min(seq, theirs->second);

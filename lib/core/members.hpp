@@ -24,6 +24,19 @@ struct Member {
   Seqs have;
 };
 
+/// How long collecting waits for a member that is silent.
+struct Patience {
+  Patience(std::uint64_t retention, bool is_crowded = false, Seqs forgotten = {})
+      : retention_ms(retention), crowded(is_crowded), floor(std::move(forgotten)) {}
+
+  /// Whoever is silent for less is waited for in any case.
+  static constexpr std::uint64_t kLeastMs = 3'600'000;
+  std::uint64_t retention_ms;  ///< No longer than this.
+  bool crowded;                ///< More deaths are kept than a full cut lists rows.
+  Seqs
+      floor;  ///< Deaths up to here may be forgotten already: who lacks one gets a full cut anyway.
+};
+
 class MemberBook {
  public:
   static constexpr std::size_t kMembersMax = 1024;  ///< Who is silent longest makes room.
@@ -51,9 +64,9 @@ class MemberBook {
   void restore(const Site& site, const Member& member);
 
   /// Whether collecting waits for it.
-  bool holds_back(const Site& site, const Member& member, std::uint64_t retention_ms) const;
+  bool holds_back(const Site& site, const Member& member, const Patience& patience) const;
   /// What every member that we wait for holds, of what we hold.
-  Seqs floor(const Have& have, std::uint64_t retention_ms) const;
+  Seqs floor(const Have& have, const Patience& patience) const;
 
   const std::map<Site, Member>& members() const { return members_; }
   const Site& own() const { return own_; }

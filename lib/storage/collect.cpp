@@ -12,7 +12,9 @@ namespace {
 constexpr std::size_t kRecordsPerStep = 500;  // read, and about so many written: a few ms
 constexpr int kSegmentsPerStep = 8;
 constexpr std::uint64_t kPauseMax = 3'600'000;
-constexpr std::uint64_t kMsPerStep = 100;  // of a pause: walking takes little of the time
+constexpr std::uint64_t kLookEvery = 600'000;
+constexpr std::uint64_t kDeadMin = 10'000;  // so many deaths are no burden
+constexpr std::uint64_t kMsPerStep = 100;   // of a pause: walking takes little of the time
 
 /// Nothing is left but that a row found at track is dead.
 bool is_grave(const core::Row& row) {
@@ -34,6 +36,12 @@ std::uint64_t StoreImpl::retention_ms() {
                       : static_cast<std::uint64_t>(meta_.get_integer("retention_ms"));
 }
 
+core::Patience StoreImpl::patience() {
+  core::Seqs floor;
+  for (const auto& [stream, seq] : meta_.floors()) floor[stream] = seq;
+  return {retention_ms(), crowded_, std::move(floor)};
+}
+
 /// If something is held by all by now that was not when the last walk began.
 void StoreImpl::begin_collecting() {
   const auto now = options_.clock->monotonic_ms();
@@ -42,15 +50,21 @@ void StoreImpl::begin_collecting() {
   book.learn(have());
   std::vector<std::uint64_t> floor(meta_.origins());
   bool moved = false;
-  for (const auto& [stream, seq] : book.floor(have(), retention_ms())) {
+  for (const auto& [stream, seq] : book.floor(have(), patience())) {
     const auto origin = *meta_.find_origin(stream);
     floor[origin] = seq;
     moved |= seq > (origin < collected_.size() ? collected_[origin] : 0);
   }
+  std::uint64_t sets = 0;
+  for (const auto& [stream, tip] : have()) sets += tip.seq;
+  // If somebody holds everything back: it is time to see how much that is.
+  moved |= sets != walked_sets_ && now >= walked_at_ + kLookEvery;
   if (!moved) {
     collect_at_ = now + options_.collect_every_ms;
     return;
   }
+  walked_at_ = now;
+  walked_sets_ = sets;
   walk_.emplace();
   walk_->floor = std::move(floor);
   for (const auto& [id, io] : tables_) walk_->tables.push_back(id);
@@ -65,6 +79,7 @@ void StoreImpl::end_collecting() {
   pause_ms_ = std::max({pause_ms_, options_.collect_every_ms, steps * kMsPerStep});
   if (options_.collect_every_ms == 0) pause_ms_ = 0;
   collect_at_ = options_.clock->monotonic_ms() + pause_ms_;
+  crowded_ = walk_->dead > std::max(kDeadMin, walk_->alive);
   collected_ = std::move(walk_->floor);
   walk_.reset();
 }
@@ -84,6 +99,7 @@ bool StoreImpl::look_at_segments(std::uint32_t table) {
   for (int left = kSegmentsPerStep; left > 0; --left) {
     const auto entries = segments_->entries_from(table, walk_->segment);
     if (entries.empty()) return false;
+    walk_->alive += entries.size();
     for (const auto& e : entries) {
       unpack_row(e.state, tables_.at(table)->columns(), row);
       const auto killers = row.killers;
@@ -111,6 +127,7 @@ bool StoreImpl::look_at_records(std::uint32_t table) {
     walk_->record = list.blob(0);
     at.place = BookRow::Place::record;
     at.status = static_cast<RowStatus>(list.integer(1));
+    ++(at.status == RowStatus::dead ? walk_->dead : walk_->alive);
     decode_record(list.blob(2), at.state);
     unpack(at, tables_.at(table).get(), row);
     const auto killers = row.killers;

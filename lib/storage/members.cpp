@@ -95,7 +95,7 @@ Result<std::vector<MemberInfo>> StoreImpl::describe_members() {
     if (!has_collecting_) return;
     core::MemberBook& book = *members();
     book.learn(have());
-    const auto retention = retention_ms();
+    const auto patience = this->patience();
     for (const auto& [site, m] : book.members()) {
       MemberInfo info;
       info.site = site.hex();
@@ -103,7 +103,7 @@ Result<std::vector<MemberInfo>> StoreImpl::describe_members() {
       const auto now = book.now_ms();
       info.last_heard = info.is_self ? std::string() : iso_time(m.heard_ms);
       info.silent_s = info.is_self || now < m.heard_ms ? 0 : (now - m.heard_ms) / 1000;
-      info.holds_back = book.holds_back(site, m, retention);
+      info.holds_back = book.holds_back(site, m, patience);
       info.forgotten = m.forgotten_ms != 0 && m.heard_ms <= m.forgotten_ms;
       for (const auto& [stream, tip] : have()) {
         if (info.is_self) break;

@@ -226,11 +226,13 @@ class StoreImpl final : public Store {
     std::optional<std::int64_t> spare;  ///< Bytes of sets to forget.
     bool over = false, forgot = false;
     std::uint64_t steps = 0;
+    std::uint64_t alive = 0, dead = 0;  ///< Rows, so far.
     std::vector<Forgettable> found;
     std::vector<std::uint64_t> sets;
     std::vector<std::uint64_t> killers;  ///< By Origin: of what was found.
   };
   std::uint64_t retention_ms();
+  core::Patience patience();
   void begin_collecting();
   void end_collecting();
   void note_forgettable(Forgettable item, const core::Marks& killers);
@@ -325,7 +327,9 @@ class StoreImpl final : public Store {
   std::uint64_t members_saved_at_ = 0;
   bool has_collecting_ = false;  // the file's format does
   std::optional<Walk> walk_;
-  std::vector<std::uint64_t> collected_;  // by Origin: the floor of the last walk
+  std::vector<std::uint64_t> collected_;           // by Origin: the floor of the last walk
+  std::uint64_t walked_at_ = 0, walked_sets_ = 0;  // when the last walk began, and with what
+  bool crowded_ = false;                           // after the last walk
   std::uint64_t collect_at_ = 0, pause_ms_ = 0;
   std::map<Hash, core::UnitRef> cuts_;  // made for peers, in this run
   Bytes nonce_, nonce_before_;          // the second one until the first is committed

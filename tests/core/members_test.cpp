@@ -55,6 +55,29 @@ TEST(Members, WhoeverIsSilentPastTheRetentionIsNotWaitedFor) {
   EXPECT_EQ(book.floor(have(7, 0), 30 * kDay).at(kA), 1u);
 }
 
+/// What is kept for it would be more than all rows.
+TEST(Members, WhoeverIsSilentIsNotWaitedForInACrowd) {
+  MemberBook book;
+  book.at(site(1), kStart);
+  book.holds(site(2), kA, 5);
+  book.at(site(1), kStart + Patience::kLeastMs / 2);
+  EXPECT_EQ(book.floor(have(7, 0), {30 * kDay, true}).at(kA), 5u);
+  book.at(site(1), kStart + Patience::kLeastMs);
+  EXPECT_EQ(book.floor(have(7, 0), {30 * kDay, false}).at(kA), 5u);
+  EXPECT_EQ(book.floor(have(7, 0), {30 * kDay, true}).at(kA), 7u);
+}
+
+TEST(Members, WhoeverNeedsAllRowsAnywayIsNotWaitedForWhileSilent) {
+  MemberBook book;
+  book.at(site(1), kStart);
+  book.holds(site(2), kA, 5);
+  const Patience patience{30 * kDay, false, {{kA, 6}}};
+  EXPECT_EQ(book.floor(have(9, 0), patience).at(kA), 5u);  // it may be getting them
+  book.at(site(1), kStart + kDay);
+  EXPECT_EQ(book.floor(have(9, 0), patience).at(kA), 9u);
+  EXPECT_EQ(book.floor(have(9, 0), {30 * kDay, false, {{kA, 5}}}).at(kA), 5u);
+}
+
 TEST(Members, AClockThatIsSetBackWaitsOn) {
   MemberBook book;
   book.at(site(1), kStart);
