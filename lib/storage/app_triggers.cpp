@@ -25,25 +25,7 @@ void switch_triggers_off(Connection& db) {
 }  // namespace
 
 AppTriggers::AppTriggers(Connection& db) : db_(db) {
-  sqlite3_set_authorizer(db.handle(), authorize, this);
   switch_triggers_off(db);
-}
-
-AppTriggers::~AppTriggers() {
-  sqlite3_set_authorizer(db_.handle(), nullptr, nullptr);
-}
-
-/// Inside a trigger: IGNORE leaves an INSERT or UPDATE out. A DELETE cannot be left out.
-int AppTriggers::authorize(void* self, int action, const char* table, const char*, const char*,
-                           const char* trigger) {
-  if (!trigger || !table) return SQLITE_OK;
-  if (action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE) {
-    return SQLITE_OK;
-  }
-  auto& me = *static_cast<AppTriggers*>(self);
-  if (!me.tracked_.contains(lower(table))) return SQLITE_OK;
-  if (action == SQLITE_DELETE) me.deleters_.insert(trigger);
-  return SQLITE_IGNORE;
 }
 
 std::vector<AppTriggers::Copy> AppTriggers::read() {
@@ -56,9 +38,9 @@ std::vector<AppTriggers::Copy> AppTriggers::read() {
     Copy copy;
     copy.name = std::string(kPrefix) + std::string(s.text(0));
     copy.table = s.text(1);
-    copy.sql = copied_trigger(s.text(2), copy.name);
+    copy.sql = copied_trigger(s.text(2), copy.name, tracked_);
     copy.on_view = s.integer(3) != 0;
-    out.push_back(std::move(copy));
+    if (!copy.sql.empty()) out.push_back(std::move(copy));
   }
   return out;
 }
@@ -93,7 +75,6 @@ void AppTriggers::load() {
 
 /// Makes a copy and tries it. Empty: it works.
 std::string AppTriggers::why_not(const Copy& copy) {
-  deleters_.clear();
   try {
     db_.exec(copy.sql);
     if (copy.on_view) return {};
@@ -114,7 +95,7 @@ std::string AppTriggers::why_not(const Copy& copy) {
     if (e.primary() != SQLITE_ERROR) throw;
     return e.what();
   }
-  return deleters_.contains(copy.name) ? "it deletes from a tracked table" : "";
+  return {};
 }
 
 bool AppTriggers::may_fire(const std::string& table) const {

@@ -3,7 +3,7 @@
 // wrote to tracked tables arrives as rows, and what they refused was refused there. What they keep
 // in untracked tables (search indexes, sums) must be kept here too. So our connection has triggers
 // switched off, and copies of the application's as TEMP triggers, which fire for it alone: without
-// RAISE, and with writes to tracked tables left out.
+// RAISE and writes to tracked tables, and only of triggers that do more than these.
 #pragma once
 
 #include <map>
@@ -19,7 +19,6 @@ class AppTriggers {
  public:
   /// Switches triggers off for the connection, which must outlive this.
   explicit AppTriggers(Connection& db);
-  ~AppTriggers();
   AppTriggers(const AppTriggers&) = delete;
   AppTriggers& operator=(const AppTriggers&) = delete;
 
@@ -49,23 +48,22 @@ class AppTriggers {
     std::string name, table, sql;
     bool on_view = false;
   };
-  static int authorize(void* self, int action, const char* table, const char* column,
-                       const char* database, const char* trigger);
   void load();
   std::vector<Copy> read();
   std::string why_not(const Copy& copy);
 
   Connection& db_;
   std::set<std::string> tracked_;              // lower case
-  std::set<std::string> deleters_;             // copies that delete from a tracked table
   std::map<std::string, std::string> blamed_;  // tables in lower case: why
   bool is_ready_ = false;
   std::vector<Copy> copies_;
   std::vector<std::string> notes_;
 };
 
-/// The text of a trigger under another name, as a TEMP trigger, with NULL for RAISE(...) and ABORT
-/// for ROLLBACK as what to do about a conflict.
-std::string copied_trigger(std::string_view sql, const std::string& name);
+/// The text of a trigger under another name, as a TEMP trigger, with NULL for RAISE(...), ABORT for
+/// ROLLBACK as what to do about a conflict, and without statements that write these tables (their
+/// names are in lower case). Empty: no other writes remain.
+std::string copied_trigger(std::string_view sql, const std::string& name,
+                           const std::set<std::string>& tracked);
 
 }  // namespace mycelial::storage

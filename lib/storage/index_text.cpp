@@ -10,18 +10,6 @@
 namespace mycelial::storage {
 namespace {
 
-/// A name as SQLite reads it: without its quotes.
-std::string unquoted(std::string_view token) {
-  const char open = token.empty() ? '\0' : token[0];
-  if (open != '"' && open != '`' && open != '[') return std::string(token);
-  std::string out;
-  for (std::size_t i = 1; i + 1 < token.size(); ++i) {
-    out += token[i];
-    if (open != '[' && token[i] == open) ++i;
-  }
-  return out;
-}
-
 /// The text of one term or of a WHERE clause. `sorted`: ASC or DESC may follow.
 class Text {
  public:

@@ -53,4 +53,15 @@ bool is_keyword(std::string_view token, const char* keyword) {
          keyword[token.size()] == '\0';
 }
 
+std::string unquoted(std::string_view token) {
+  const char open = token.empty() ? '\0' : token[0];
+  if (open != '"' && open != '\'' && open != '`' && open != '[') return std::string(token);
+  std::string out;
+  for (std::size_t i = 1; i + 1 < token.size(); ++i) {
+    out += token[i];
+    if (open != '[' && token[i] == open) ++i;
+  }
+  return out;
+}
+
 }  // namespace mycelial::storage

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace mycelial::storage {
@@ -11,5 +12,7 @@ namespace mycelial::storage {
 std::size_t token_end(std::string_view sql, std::size_t at);
 bool is_blank(std::string_view token);
 bool is_keyword(std::string_view token, const char* keyword);
+/// A name as SQLite reads it: without its quotes.
+std::string unquoted(std::string_view token);
 
 }  // namespace mycelial::storage

@@ -17,9 +17,42 @@ std::size_t after_parentheses(std::string_view s, std::size_t at) {
   return at;
 }
 
+/// The next token that is not blank. `at` moves past it.
+std::string_view next_token(std::string_view s, std::size_t& at) {
+  while (at < s.size()) {
+    const auto begin = at;
+    at = token_end(s, at);
+    if (!is_blank(s.substr(begin))) return s.substr(begin, at - begin);
+  }
+  return {};
+}
+
+/// The table, in lower case, that a statement writes which begins with the verb; `at` is behind
+/// that. Empty: it writes none.
+std::string written_table(std::string_view verb, std::string_view s, std::size_t at) {
+  const auto is = [&](const char* keyword) { return is_keyword(verb, keyword); };
+  if (!is("INSERT") && !is("REPLACE") && !is("UPDATE") && !is("DELETE")) return {};
+  auto token = next_token(s, at);
+  if (is_keyword(token, "OR")) {
+    next_token(s, at);  // IGNORE, and the like
+    token = next_token(s, at);
+  }
+  if (is_keyword(token, "INTO") || is_keyword(token, "FROM")) token = next_token(s, at);
+  std::string name = unquoted(token);
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return name;
+}
+
+/// The semicolon that ends the statement.
+std::size_t end_of_statement(std::string_view s, std::size_t at) {
+  while (at < s.size() && s[at] != ';') at = token_end(s, at);
+  return at;
+}
+
 }  // namespace
 
-std::string copied_trigger(std::string_view sql, const std::string& name) {
+std::string copied_trigger(std::string_view sql, const std::string& name,
+                           const std::set<std::string>& tracked) {
   // SQLite keeps "CREATE TRIGGER name ...", however it was written.
   std::size_t at = 0;
   for (int tokens = 0; tokens < 3 && at < sql.size();) {
@@ -29,6 +62,7 @@ std::string copied_trigger(std::string_view sql, const std::string& name) {
   }
   std::string out = "CREATE TEMP TRIGGER " + quote_name(name);
   std::string_view before;
+  bool writes = false;
   while (at < sql.size()) {
     const auto end = token_end(sql, at);
     const auto token = sql.substr(at, end - at);
@@ -37,7 +71,13 @@ std::string copied_trigger(std::string_view sql, const std::string& name) {
       if (out.back() != ' ') out += ' ';
       continue;
     }
-    if (is_keyword(token, "RAISE") && before != ".") {
+    const bool begins = before == ";" || is_keyword(before, "BEGIN");
+    const auto target = begins ? written_table(token, sql, at) : std::string();
+    writes |= !target.empty() && !tracked.contains(target);
+    if (tracked.contains(target)) {
+      out += "SELECT NULL";
+      at = end_of_statement(sql, at);
+    } else if (is_keyword(token, "RAISE") && before != ".") {
       out += "NULL";
       at = after_parentheses(sql, at);
     } else if (is_keyword(token, "ROLLBACK") && is_keyword(before, "OR")) {
@@ -47,7 +87,7 @@ std::string copied_trigger(std::string_view sql, const std::string& name) {
     }
     before = token;
   }
-  return out;
+  return writes ? out : std::string();
 }
 
 }  // namespace mycelial::storage
