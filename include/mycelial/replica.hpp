@@ -135,7 +135,8 @@ class MYCELIAL_API Replica {
   /// Starts capturing a table. Rows that are there become the baseline. Idempotent.
   /// Errors: not_found, schema (refused; the message says why and the remedy), busy.
   virtual Status track(const std::string& table) = 0;
-  /// Every ordinary table; those that cannot be tracked are listed with their reasons.
+  /// Every ordinary table. Those that cannot be tracked, and those in which a framework keeps the
+  /// migrations that this file has seen, are listed with their reasons.
   virtual Result<std::vector<TrackedTable>> track_all() = 0;
   /// Leaves the table as if it had never been tracked. Never deletes rows anywhere.
   virtual Status untrack(const std::string& table) = 0;

@@ -103,6 +103,8 @@ void StoreImpl::forget(std::uint32_t id) {
       .bind(1, id)
       .run();
   untrack_one(id);
+  load_tables();
+  schema_version_ = db_.integer("PRAGMA schema_version");
 }
 
 namespace {

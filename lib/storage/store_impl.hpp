@@ -149,7 +149,7 @@ class StoreImpl final : public Store {
 
   // track.cpp
   void enable_wal();
-  void track_one(const std::string& name);
+  void track_these(const std::vector<std::string>& names);
   void add_baseline(TableIo& io);
   std::optional<Likeness> likeness(const TableIo& io, ByteView identity);
   void reveal_parked(TableIo& io);

@@ -185,7 +185,8 @@ TableInfo read_table(Connection& db, const std::string& name) {
   t.autoincrement = t.kind == TableKind::integer_key && counted.bind_text(1, t.name).step();
   Statement refs(db,
                  "SELECT 1 FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = "
-                 "'table' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT 1");
+                 "'table' AND m.sql LIKE '%REFERENCES%' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT "
+                 "1");
   t.referenced = refs.bind_text(1, t.name).step();
   read_ids(db, t);
   return t;

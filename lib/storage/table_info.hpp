@@ -74,4 +74,8 @@ std::string evaluation_of(const TableInfo& table, const UniqueIndex& index);
 /// Every ordinary table of the main database that is not ours and not SQLite's own, by name.
 std::vector<std::string> ordinary_tables(Connection& db);
 
+/// Frameworks keep in tables of such names which migrations the file has seen: a site that heard of
+/// one from a peer would not run it. `track --all` leaves them alone.
+bool keeps_schema_version(const std::string& name);
+
 }  // namespace mycelial::storage

@@ -55,7 +55,7 @@ Status StoreImpl::track(const std::string& name) {
   bool known = false;
   Status status = read_only([&] { known = Meta::exists(db_) && tracked_here(name); });
   if (!status.ok() || known) return status;
-  status = write([&] { track_one(name); });
+  status = write([&] { track_these({name}); });
   if (status.ok()) enable_wal();
   return status;
 }
@@ -76,7 +76,12 @@ Result<std::vector<TrackedTable>> StoreImpl::track_all() {
     out.clear();
     for (const auto& name : ordinary_tables(db_)) {
       auto why = refusal(db_, name);
-      if (why.empty() && Meta::exists(db_)) why = taken(db_, name);
+      const bool tracked = Meta::exists(db_) && tracked_here(name);
+      if (why.empty() && !tracked && Meta::exists(db_)) why = taken(db_, name);
+      if (why.empty() && !tracked && keeps_schema_version(name)) {
+        why =
+            name + " says which migrations this file has seen; track it by name if it shall travel";
+      }
       out.push_back({name, why.empty(), why});
     }
   };
@@ -87,9 +92,11 @@ Result<std::vector<TrackedTable>> StoreImpl::track_all() {
   if (std::none_of(out.begin(), out.end(), is_tracked)) return out;  // the file stays untouched
   status = write([&] {
     look();
+    std::vector<std::string> names;
     for (const auto& t : out) {
-      if (t.tracked) track_one(t.name);
+      if (t.tracked) names.push_back(t.name);
     }
+    track_these(names);
   });
   if (!status.ok()) return status;
   enable_wal();
@@ -103,15 +110,20 @@ TableIo* StoreImpl::tracked_here(const std::string& name) {
   return nullptr;
 }
 
-void StoreImpl::track_one(const std::string& name) {
-  if (tracked_here(name)) return;
-  seal_journal();
-  const auto id = arm(db_, name, 0).table.id;
+void StoreImpl::track_these(const std::vector<std::string>& names) {
+  std::vector<std::uint32_t> ids;
+  for (const auto& name : names) {
+    if (tracked_here(name)) continue;
+    if (ids.empty()) seal_journal();
+    ids.push_back(arm(db_, name, 0).table.id);
+  }
+  if (ids.empty()) return;
   load_tables();
   schema_version_ = db_.integer("PRAGMA schema_version");
-  TableIo& io = *table(id);
-  add_baseline(io);
-  reveal_parked(io);
+  for (const auto id : ids) {
+    add_baseline(*table(id));
+    reveal_parked(*table(id));
+  }
 }
 
 /// Rows found at track were written by nobody: birth (baseline, 1), stamp 0. Two copies of one
@@ -190,6 +202,8 @@ Status StoreImpl::untrack(const std::string& name) {
     seal_journal();
     park(*io);
     untrack_one(io->info().id);
+    load_tables();
+    schema_version_ = db_.integer("PRAGMA schema_version");
   });
 }
 
@@ -243,8 +257,6 @@ void StoreImpl::untrack_one(std::uint32_t id) {
                           "DELETE FROM mycelial_conflict WHERE tbl = ?1"}) {
     Statement(db_, sql).bind(1, id).run();
   }
-  load_tables();
-  schema_version_ = db_.integer("PRAGMA schema_version");
 }
 
 namespace {
