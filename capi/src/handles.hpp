@@ -42,6 +42,7 @@ struct mycelial_policies {
   std::vector<mycelial::PolicyInfo> all;
   std::size_t next = 0;
 };
+
 struct mycelial_members {
   std::vector<mycelial::MemberInfo> all;
   std::size_t next = 0;
@@ -53,6 +54,29 @@ namespace mycelial::capi {
 template <class T>
 void give(T** out, T value) {
   if (out != nullptr) *out = new T(std::move(value));
+}
+
+/// Makes a cursor over what `ask` gets from the replica.
+template <class Cursor, class F>
+mycelial_code open_cursor(mycelial_replica* replica, Cursor** out, mycelial_error* error,
+                          F&& ask) noexcept {
+  return guard(error, [&]() -> Status {
+    if (replica == nullptr) return null_argument("replica");
+    if (out == nullptr) return null_argument("out");
+    auto all = ask(*replica->replica);
+    if (!all.ok()) return all.status();
+    give(out, Cursor{std::move(all).value(), 0});
+    return {};
+  });
+}
+
+/// Fills in the next entry, as `view` shows it. 0: the end, or a NULL argument.
+template <class Cursor, class Entry, class F>
+int next_of(Cursor* cursor, Entry* out, F&& view) noexcept {
+  if (cursor == nullptr || cursor->next >= cursor->all.size()) return 0;
+  if (fill_sized(out, view(cursor->all[cursor->next])) != MYCELIAL_OK) return 0;
+  ++cursor->next;
+  return 1;
 }
 
 std::string status_json(const ReplicaStatus& status);

@@ -9,31 +9,21 @@ extern "C" {
 
 mycelial_code mycelial_get_members(mycelial_replica* replica, mycelial_members** out,
                                    mycelial_error* error) noexcept {
-  return guard(error, [&]() -> Status {
-    if (replica == nullptr) return null_argument("replica");
-    if (out == nullptr) return null_argument("out");
-    auto members = replica->replica->members();
-    if (!members.ok()) return members.status();
-    give(out, mycelial_members{std::move(members).value(), 0});
-    return {};
-  });
+  return open_cursor(replica, out, error, [](Replica& r) { return r.members(); });
 }
 
 int mycelial_members_next(mycelial_members* cursor, mycelial_member* out) noexcept {
-  if (cursor == nullptr || out == nullptr || cursor->next >= cursor->all.size()) return 0;
-  const MemberInfo& m = cursor->all[cursor->next];
-  mycelial_member member{};
-  member.struct_size = sizeof member;
-  member.is_self = m.is_self ? 1 : 0;
-  member.holds_back = m.holds_back ? 1 : 0;
-  member.forgotten = m.forgotten ? 1 : 0;
-  member.silent_s = m.silent_s;
-  member.lacks_sets = m.lacks_sets;
-  member.site = m.site.c_str();
-  member.last_heard = m.last_heard.c_str();
-  if (fill_sized(out, member) != MYCELIAL_OK) return 0;
-  ++cursor->next;
-  return 1;
+  return next_of(cursor, out, [](const MemberInfo& from) {
+    mycelial_member entry{};
+    entry.is_self = from.is_self ? 1 : 0;
+    entry.holds_back = from.holds_back ? 1 : 0;
+    entry.forgotten = from.forgotten ? 1 : 0;
+    entry.silent_s = from.silent_s;
+    entry.lacks_sets = from.lacks_sets;
+    entry.site = from.site.c_str();
+    entry.last_heard = from.last_heard.c_str();
+    return entry;
+  });
 }
 
 void mycelial_members_free(mycelial_members* cursor) noexcept {

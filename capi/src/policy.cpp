@@ -101,28 +101,18 @@ mycelial_code mycelial_set_policy(mycelial_replica* replica, const char* table, 
 
 mycelial_code mycelial_get_policies(mycelial_replica* replica, mycelial_policies** out,
                                     mycelial_error* error) noexcept {
-  return guard(error, [&]() -> Status {
-    if (replica == nullptr) return null_argument("replica");
-    if (out == nullptr) return null_argument("out");
-    auto policies = replica->replica->policies();
-    if (!policies.ok()) return policies.status();
-    give(out, mycelial_policies{std::move(policies).value()});
-    return {};
-  });
+  return open_cursor(replica, out, error, [](Replica& r) { return r.policies(); });
 }
 
 int mycelial_policies_next(mycelial_policies* cursor, mycelial_policy_info* out) noexcept {
-  if (cursor == nullptr || out == nullptr || cursor->next >= cursor->all.size()) return 0;
-  const PolicyInfo& p = cursor->all[cursor->next];
-  mycelial_policy_info info{};
-  info.struct_size = sizeof info;
-  info.known = p.known ? 1 : 0;
-  info.table = p.table.c_str();
-  info.column = p.column.c_str();
-  info.policy = p.policy.c_str();
-  if (fill_sized(out, info) != MYCELIAL_OK) return 0;
-  ++cursor->next;
-  return 1;
+  return next_of(cursor, out, [](const PolicyInfo& from) {
+    mycelial_policy_info entry{};
+    entry.known = from.known ? 1 : 0;
+    entry.table = from.table.c_str();
+    entry.column = from.column.c_str();
+    entry.policy = from.policy.c_str();
+    return entry;
+  });
 }
 
 void mycelial_policies_free(mycelial_policies* cursor) noexcept {

@@ -113,31 +113,22 @@ void mycelial_status_free(mycelial_status* status) noexcept {
 
 mycelial_code mycelial_get_conflicts(mycelial_replica* replica, mycelial_conflicts** out,
                                      mycelial_error* error) noexcept {
-  return guard(error, [&]() -> Status {
-    if (replica == nullptr) return null_argument("replica");
-    if (out == nullptr) return null_argument("out");
-    auto all = replica->replica->conflicts();
-    if (!all.ok()) return all.status();
-    give(out, mycelial_conflicts{std::move(all).value(), 0});
-    return {};
-  });
+  return open_cursor(replica, out, error, [](Replica& r) { return r.conflicts(); });
 }
 
 int mycelial_conflicts_next(mycelial_conflicts* cursor, mycelial_conflict* out) noexcept {
-  if (cursor == nullptr || cursor->next >= cursor->all.size()) return 0;
-  const Conflict& from = cursor->all[cursor->next];
-  mycelial_conflict conflict{};
-  conflict.table = from.table.c_str();
-  conflict.row = from.row.c_str();
-  conflict.column = from.column.c_str();
-  conflict.kind = from.kind.c_str();
-  conflict.value = from.value.c_str();
-  conflict.winner = from.winner.c_str();
-  conflict.rule = from.rule.c_str();
-  conflict.since = from.since.c_str();
-  if (fill_sized(out, conflict) != MYCELIAL_OK) return 0;
-  ++cursor->next;
-  return 1;
+  return next_of(cursor, out, [](const Conflict& from) {
+    mycelial_conflict entry{};
+    entry.table = from.table.c_str();
+    entry.row = from.row.c_str();
+    entry.column = from.column.c_str();
+    entry.kind = from.kind.c_str();
+    entry.value = from.value.c_str();
+    entry.winner = from.winner.c_str();
+    entry.rule = from.rule.c_str();
+    entry.since = from.since.c_str();
+    return entry;
+  });
 }
 
 void mycelial_conflicts_free(mycelial_conflicts* cursor) noexcept {

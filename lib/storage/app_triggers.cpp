@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "mycelial copy of ";
 
-std::string lower(std::string_view in) {
-  std::string out(in);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return out;
-}
-
 void switch_triggers_off(Connection& db) {
   sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
 }
@@ -47,7 +39,7 @@ std::vector<AppTriggers::Copy> AppTriggers::read() {
 
 void AppTriggers::refresh(const std::vector<std::string>& tracked) {
   tracked_.clear();
-  for (const auto& name : tracked) tracked_.insert(lower(name));
+  for (const auto& name : tracked) tracked_.insert(lower_case(name));
   is_ready_ = false;
 }
 
@@ -60,7 +52,7 @@ void AppTriggers::load() {
         "the triggers of {} no longer run on rows of peers; one of them failed: {}", table, why));
   }
   for (auto& copy : tracked_.empty() ? std::vector<Copy>() : read()) {
-    if (blamed_.contains(lower(copy.table))) continue;
+    if (blamed_.contains(lower_case(copy.table))) continue;
     const std::string why = why_not(copy);
     if (why.empty()) {
       copies_.push_back(std::move(copy));
@@ -117,7 +109,7 @@ void AppTriggers::resume() {
 }
 
 void AppTriggers::blame(const std::string& table, const std::string& why) {
-  blamed_[lower(table)] = why;
+  blamed_[lower_case(table)] = why;
   is_ready_ = false;
 }
 

@@ -90,6 +90,8 @@ class Applier {
   bool is_listed(std::uint32_t table, const core::Identity& identity) const;
   void drop_unlisted();
   bool is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row);
+  void note_vanished(const Target& t, const core::Identity& identity,
+                     std::span<const core::Value> values);
   void vanish(const Target& t, const core::Identity& identity, const BookRow& before,
               const core::Row& merged);
   bool gather_values(const Target& t, const core::Row& merged);

@@ -23,14 +23,16 @@ std::string roughly(std::uint64_t ms) {
   return fmt::format("{} days", minutes / (24 * 60));
 }
 
-}  // namespace
-
-namespace {
-
 /// That a row found at track is dead, and nothing else.
 bool is_bare_death(const core::Row& piece) {
   return piece.births.empty() && piece.killers.empty() && piece.cells.empty() &&
          piece.dead.size() == 1 && piece.dead[0].origin == 0;
+}
+
+Hash hash_of(std::uint32_t table, const core::Identity& identity) {
+  Bytes number;
+  put_varint(number, table);
+  return hash_parts({number, identity});
 }
 
 }  // namespace
@@ -249,14 +251,6 @@ bool Applier::has_rows() {
              "mycelial_row)") != 0;
 }
 
-namespace {
-Hash hash_of(std::uint32_t table, const core::Identity& identity) {
-  Bytes number;
-  put_varint(number, table);
-  return hash_parts({number, identity});
-}
-}  // namespace
-
 void Applier::list(std::uint32_t table, const core::Identity& identity) {
   listed_.push_back(hash_of(table, identity));
 }
@@ -312,18 +306,21 @@ void Applier::contest(const Target& t, std::set<core::Identity> rows) {
   contested_[t.id].merge(rows);
 }
 
+/// Others may refer to it: see orphans.hpp.
+void Applier::note_vanished(const Target& t, const core::Identity& identity,
+                            std::span<const core::Value> values) {
+  s_.vanished_.push_back({t.id, identity, {values.begin(), values.end()}, false});
+}
+
 void Applier::vanish(const Target& t, const core::Identity& identity, const BookRow& before,
                      const core::Row& merged) {
   if (before.shown() && t.io) {
     const RowRef ref{before.rowid, identity};
-    const bool is_parent = !s_.references_to(t.id).empty();
-    if (is_parent || s_.has_hidden(t.id)) {
-      if (const auto values = t.io->read(ref)) {
-        contest(t, s_.claimants(*t.io, *values));
-        if (is_parent) {
-          s_.vanished_.push_back({t.id, identity, {values->begin(), values->end()}, false});
-        }
-      }
+    const bool has_rivals = s_.has_hidden(t.id), is_parent = !s_.references_to(t.id).empty();
+    if (has_rivals || is_parent) {
+      const auto values = t.io->read(ref);
+      if (values && has_rivals) contest(t, s_.claimants(*t.io, *values));
+      if (values && is_parent) note_vanished(t, identity, *values);
       t.io->release();
     }
     t.io->remove(ref);
@@ -332,8 +329,7 @@ void Applier::vanish(const Target& t, const core::Identity& identity, const Book
     s_.drop_claims(t.id, identity);
     if (t.io && !s_.references_to(t.id).empty()) {
       std::deque<Bytes> bytes;
-      const auto values = s_.values_of(*t.io, old_, bytes);
-      s_.vanished_.push_back({t.id, identity, {values.begin(), values.end()}, false});
+      note_vanished(t, identity, s_.values_of(*t.io, old_, bytes));
     }
   }
   s_.put_record(t.id, identity, RowStatus::dead, merged);

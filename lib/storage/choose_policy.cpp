@@ -18,13 +18,6 @@ std::string column_name(Connection& db, std::uint32_t table, std::uint32_t colum
   return {};
 }
 
-std::optional<std::size_t> position_named(const TableInfo& table, const std::string& column) {
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (sqlite3_stricmp(table.columns[i].name.c_str(), column.c_str()) == 0) return i;
-  }
-  return {};
-}
-
 /// Why the column cannot have this policy for its foreign keys; empty when it can.
 std::string reference_refusal(Connection& db, const TableInfo& table, const std::string& column,
                               const std::string& policy) {
@@ -47,7 +40,7 @@ Status StoreImpl::set_policy(const std::string& table, const std::string& column
                          fmt::format("{} is not tracked in {}; track it first", table, path_));
     }
     const auto& info = io->info();
-    const auto position = position_named(info, column);
+    const auto position = column_named(info, column);
     if (!column.empty() && !position) {
       throw StorageError(Errc::not_found, fmt::format("{} has no column {}", info.name, column));
     }
@@ -113,13 +106,13 @@ void StoreImpl::reload_policies() {
   }
 }
 
-/// Of a tracked table; null: there is none of that name.
-const TableInfo* StoreImpl::info_named(std::string_view name) {
-  const std::string wanted(name);
-  for (const auto& [id, io] : tables_) {
-    if (sqlite3_stricmp(io->info().name.c_str(), wanted.c_str()) == 0) return &io->info();
-  }
-  return nullptr;
+/// The table's foreign keys to tracked tables, with their policies.
+std::vector<Reference> StoreImpl::references_from(const TableIo& io) {
+  return references_of(db_, io.info(), io.policies().choices,
+                       [&](std::string_view name) -> const TableInfo* {
+                         const TableIo* const parent = tracked_here(std::string(name));
+                         return parent ? &parent->info() : nullptr;
+                       });
 }
 
 /// Foreign keys to the table whose orphans do not just stay.
@@ -127,11 +120,9 @@ const std::vector<Reference>& StoreImpl::references_to(std::uint32_t parent) {
   static const std::vector<Reference> kNone;
   if (!references_) {
     references_.emplace();
-    const auto find = [&](std::string_view name) { return info_named(name); };
     for (const auto& [id, io] : tables_) {
-      const auto& choices = io->policies().choices;
-      if (std::ranges::none_of(choices, &PolicyChoice::of_references)) continue;
-      for (auto& key : references_of(db_, io->info(), choices, find)) {
+      if (std::ranges::none_of(io->policies().choices, &PolicyChoice::of_references)) continue;
+      for (auto& key : references_from(*io)) {
         if (key.orphans == OrphanPolicy::keep) continue;
         (*references_)[key.parent->id].push_back(std::move(key));
       }

@@ -130,8 +130,7 @@ void Orphans::care() {
 }
 
 void Orphans::list(TableIo& io, std::vector<Conflict>& out) {
-  const auto find = [&](std::string_view name) { return s_.info_named(name); };
-  for (const auto& key : references_of(s_.db_, io.info(), io.policies().choices, find)) {
+  for (const auto& key : s_.references_from(io)) {
     std::int64_t listed = 0;
     for (const auto& holder : io.rows_without_parent(key, kListed + 1)) {
       Conflict c;

@@ -23,10 +23,8 @@ core::Overruled overruled_at(Connection& db, Statement& s) {
 
 /// Forgets the oldest, if there are more than the file is to keep.
 void StoreImpl::trim_conflicts() {
-  if (options_.conflicts_max && meta_.get_integer("conflicts_max") != options_.conflicts_max) {
-    meta_.set("conflicts_max", core::Value::of(options_.conflicts_max));
-  }
-  const auto kept = meta_.get_integer("conflicts_max");
+  const auto kept = options_.conflicts_max ? std::int64_t{options_.conflicts_max}
+                                           : meta_.get_integer("conflicts_max");
   db_.cached(
          "DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - ?1")
       .bind(1, kept ? kept : kListedMax)

@@ -8,14 +8,6 @@
 namespace mycelial::storage {
 namespace {
 
-std::optional<std::uint32_t> position_of(const TableInfo& table, std::string_view column) {
-  const std::string name(column);
-  for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
-    if (sqlite3_stricmp(table.columns[i].name.c_str(), name.c_str()) == 0) return i;
-  }
-  return {};
-}
-
 std::string collation_of(Connection& db, const TableInfo& table, std::uint32_t position) {
   const char* collation = nullptr;
   const int rc = sqlite3_table_column_metadata(db.handle(), "main", table.name.c_str(),
@@ -27,10 +19,10 @@ std::string collation_of(Connection& db, const TableInfo& table, std::uint32_t p
 /// One row of pragma_foreign_key_list. False: a column is generated, or not there.
 bool add_column(Connection& db, Reference& key, std::string_view from,
                 std::optional<std::string_view> to) {
-  const auto child = position_of(*key.child, from);
+  const auto child = column_named(*key.child, from);
   std::optional<std::uint32_t> parent;
   if (to) {
-    parent = position_of(*key.parent, *to);
+    parent = column_named(*key.parent, *to);
   } else if (key.from.size() < key.parent->key.size()) {  // its primary key
     parent = key.parent->key[key.from.size()];
   }

@@ -34,12 +34,6 @@ struct Sum {
   }
 };
 
-/// Of names, as SQLite compares them.
-std::string lower(std::string name) {
-  for (auto& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return name;
-}
-
 void put_exact(Bytes& out, const core::Value& v) {
   out.push_back(static_cast<char>(v.type));
   if (v.type == core::Value::Type::integer || v.type == core::Value::Type::real) {
@@ -207,10 +201,10 @@ Result<std::string> StoreImpl::digest() {
   Bytes all;
   const Status status = read_only([&] {
     std::map<std::string, const TableInfo*> by_name;
-    for (const auto& [id, io] : tables_) by_name[lower(io->info().name)] = &io->info();
+    for (const auto& [id, io] : tables_) by_name[lower_case(io->info().name)] = &io->info();
     for (const auto& [name, info] : by_name) {
       std::vector<std::string> columns;
-      for (const auto& c : info->columns) columns.push_back(lower(c.name));
+      for (const auto& c : info->columns) columns.push_back(lower_case(c.name));
       std::sort(columns.begin(), columns.end());
       std::string list;
       for (const auto& c : columns) list += (list.empty() ? "" : ", ") + quote_name(c);

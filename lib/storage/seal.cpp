@@ -535,14 +535,20 @@ void Sealer::kill_losers_of(TableIo& io, const core::Identity& winner) {
   }
 }
 
+Sealer::Written Sealer::write(const core::Row& old, const core::LocalWrite& w) const {
+  Written out;
+  out.piece = core::local_piece(old, w, s_.meta_.ranks());
+  out.row = core::merge_rows(old, out.piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  return out;
+}
+
 /// The row is dead from now on, as far as the book is concerned.
 void Sealer::kill(TableIo& io, const core::Identity& identity, const core::Row& old) {
   core::LocalWrite w;
   w.dot = dot_;
   w.fresh = true;
   w.time = clock_.state();
-  auto piece = core::local_piece(old, w, s_.meta_.ranks());
-  const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  auto [piece, merged] = write(old, w);
   s_.put_record(io.info().id, identity, RowStatus::dead, merged);
   emit(io, identity, piece);
 }
@@ -569,8 +575,7 @@ void Sealer::revive_row(TableIo& io, const core::Identity& identity,
   for (std::size_t i = 0; i < values.size(); ++i) {
     w.written.push_back({io.column_ids()[i], w.time, values[i]});
   }
-  auto piece = core::local_piece(old, w, s_.meta_.ranks());
-  const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  auto [piece, merged] = write(old, w);
   s_.put_hidden(io, identity, RowStatus::hidden, merged, {});
   emit(io, identity, piece);
 }
@@ -712,8 +717,7 @@ void Sealer::rekey(const RowName& name) {
   w.shown = true;
   w.time = clock_.stamp_write(now_, now_);
   w.written.push_back({io->column_ids()[position], w.time, core::Value::of(free)});
-  auto piece = core::local_piece(old, w, s_.meta_.ranks());
-  const auto merged = core::merge_rows(old, piece, s_.meta_.covered(), {}, s_.meta_.ranks());
+  auto [piece, merged] = write(old, w);
   s_.put_record(name.table, name.identity, RowStatus::hidden, merged);
   emit(*io, name.identity, piece);
   touched_tables_.insert(name.table);

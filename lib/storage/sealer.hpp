@@ -76,6 +76,10 @@ class Sealer {
   std::optional<core::UnitRef> publish();
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
   void emit(TableIo& io, const core::Identity& identity, core::Row& piece);
+  struct Written {
+    core::Row piece, row;  ///< For the set, and what the row is with it.
+  };
+  Written write(const core::Row& old, const core::LocalWrite& w) const;
   void kill(TableIo& io, const core::Identity& identity, const core::Row& old);
   void kill_losers_of(TableIo& io, const core::Identity& winner);
   void rekey(const RowName& name);

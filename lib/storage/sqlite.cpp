@@ -271,6 +271,12 @@ void Transaction::commit() {
   open_ = false;
 }
 
+std::string lower_case(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return out;
+}
+
 std::string quote_name(std::string_view name) {
   std::string out = "\"";
   for (const char c : name) {

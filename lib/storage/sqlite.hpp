@@ -146,6 +146,8 @@ class Transaction {
 
 /// "name" with quotes doubled.
 std::string quote_name(std::string_view name);
+/// As SQLite compares names: A to Z only.
+std::string lower_case(std::string_view name);
 /// 'text' with quotes doubled.
 std::string quote_text(std::string_view text);
 /// A value as an SQL literal.

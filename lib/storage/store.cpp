@@ -66,6 +66,9 @@ void StoreImpl::start() {
     if (options_.retention_ms) {
       meta_.set("retention_ms", core::Value::of(static_cast<std::int64_t>(*options_.retention_ms)));
     }
+    if (options_.conflicts_max) {
+      meta_.set("conflicts_max", core::Value::of(options_.conflicts_max));
+    }
   });
   // Somebody holds a long transaction: what must be written waits for the first moment to write.
   if (opened.code() == Errc::busy && Meta::exists(db_)) opened = look();

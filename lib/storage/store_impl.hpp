@@ -163,7 +163,7 @@ class StoreImpl final : public Store {
   void adopt_policies(TableIo& io);
   void reload_policies();
   void show_known_policies();
-  const TableInfo* info_named(std::string_view name);
+  std::vector<Reference> references_from(const TableIo& io);
   const std::vector<Reference>& references_to(std::uint32_t parent);
 
   struct Vanished {  ///< A row that a peer deleted, and that others may refer to.
@@ -299,6 +299,7 @@ class StoreImpl final : public Store {
   // tail.cpp
   core::UnitRef keep_set(const core::Header& header, const Hash& id, ByteView bytes);
   void trim_tail();
+  std::uint64_t share_of_file(std::uint64_t least);
   std::uint64_t tail_limit();
   std::uint64_t acked_limit();
 

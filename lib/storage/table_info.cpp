@@ -142,6 +142,14 @@ void read_ids(Connection& db, TableInfo& t) {
 
 }  // namespace
 
+std::optional<std::uint32_t> column_named(const TableInfo& table, std::string_view name) {
+  const std::string wanted(name);
+  for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
+    if (sqlite3_stricmp(table.columns[i].name.c_str(), wanted.c_str()) == 0) return i;
+  }
+  return {};
+}
+
 TableInfo read_table(Connection& db, const std::string& name) {
   const auto shape = shape_of(db, name);
   if (!shape) throw StorageError(Errc::not_found, fmt::format("no such table: {}", name));

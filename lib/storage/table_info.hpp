@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/types.hpp"
@@ -55,6 +57,9 @@ struct TableInfo {
   bool referenced = false;           ///< A foreign key of some table refers to it.
   bool autoincrement = false;
 };
+
+/// Position of the column that SQLite finds under this name.
+std::optional<std::uint32_t> column_named(const TableInfo& table, std::string_view name);
 
 /// Reads the schema of an ordinary table. `id` and column ids are zero if it is not tracked under
 /// this name. Throws not_found.

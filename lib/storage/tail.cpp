@@ -50,19 +50,20 @@ core::UnitRef StoreImpl::keep_set(const core::Header& h, const Hash& id, ByteVie
   return ref;
 }
 
-std::uint64_t StoreImpl::tail_limit() {
-  if (options_.tail_bytes_max) return options_.tail_bytes_max;
+/// 5 % of the file, or this if it is more.
+std::uint64_t StoreImpl::share_of_file(std::uint64_t least) {
   const auto file = static_cast<std::uint64_t>(db_.integer("PRAGMA page_count")) *
                     static_cast<std::uint64_t>(db_.integer("PRAGMA page_size"));
-  return std::max(kTailBytes, file / 20);
+  return std::max(least, file / 20);
+}
+
+std::uint64_t StoreImpl::tail_limit() {
+  return options_.tail_bytes_max ? options_.tail_bytes_max : share_of_file(kTailBytes);
 }
 
 /// Of sets that all members have: for a file that is a copy, or was restored.
 std::uint64_t StoreImpl::acked_limit() {
-  if (options_.acked_bytes_max) return *options_.acked_bytes_max;
-  const auto file = static_cast<std::uint64_t>(db_.integer("PRAGMA page_count")) *
-                    static_cast<std::uint64_t>(db_.integer("PRAGMA page_size"));
-  return std::max(kAckedBytes, file / 20);
+  return options_.acked_bytes_max ? *options_.acked_bytes_max : share_of_file(kAckedBytes);
 }
 
 void StoreImpl::trim_tail() {

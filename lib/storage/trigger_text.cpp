@@ -38,9 +38,7 @@ std::string written_table(std::string_view verb, std::string_view s, std::size_t
     token = next_token(s, at);
   }
   if (is_keyword(token, "INTO") || is_keyword(token, "FROM")) token = next_token(s, at);
-  std::string name = unquoted(token);
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return name;
+  return lower_case(unquoted(token));
 }
 
 /// The semicolon that ends the statement.

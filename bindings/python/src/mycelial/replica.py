@@ -222,6 +222,18 @@ class Replica:
         self._call(name, *arguments, byref(out))
         return _ffi.take_text(out)
 
+    def _entries(self, what, kind):
+        """Each entry of a list that the library makes; it is valid until the next one."""
+        library = _ffi.library()
+        cursor = c_void_p()
+        self._call(f"mycelial_get_{what}", byref(cursor))
+        try:
+            entry = _ffi.sized(kind)
+            while getattr(library, f"mycelial_{what}_next")(cursor, byref(entry)):
+                yield entry
+        finally:
+            getattr(library, f"mycelial_{what}_free")(cursor)
+
     def track(self, table: str) -> None:
         """Starts capturing a table. Rows that are there become the baseline. Idempotent."""
         self._call("mycelial_track", _ffi.text(table))
@@ -262,48 +274,25 @@ class Replica:
 
     def policies(self) -> List[Policy]:
         """What has been chosen, for tables that are tracked here."""
-        out = c_void_p()
-        self._call("mycelial_get_policies", byref(out))
-        library = _ffi.library()
-        found = []
-        info = _ffi.PolicyInfo(struct_size=sizeof(_ffi.PolicyInfo))
-        try:
-            while library.mycelial_policies_next(out, byref(info)):
-                found.append(
-                    Policy(
-                        info.table.decode(),
-                        info.column.decode(),
-                        info.policy.decode(),
-                        bool(info.known),
-                    )
-                )
-        finally:
-            library.mycelial_policies_free(out)
-        return found
+        return [
+            Policy(p.table.decode(), p.column.decode(), p.policy.decode(), bool(p.known))
+            for p in self._entries("policies", _ffi.PolicyInfo)
+        ]
 
     def members(self) -> List[Member]:
         """The replicas that this one knows of."""
-        out = c_void_p()
-        self._call("mycelial_get_members", byref(out))
-        library = _ffi.library()
-        found = []
-        m = _ffi.Member(struct_size=sizeof(_ffi.Member))
-        try:
-            while library.mycelial_members_next(out, byref(m)):
-                found.append(
-                    Member(
-                        m.site.decode(),
-                        bool(m.is_self),
-                        m.last_heard.decode(),
-                        m.silent_s,
-                        m.lacks_sets,
-                        bool(m.holds_back),
-                        bool(m.forgotten),
-                    )
-                )
-        finally:
-            library.mycelial_members_free(out)
-        return found
+        return [
+            Member(
+                m.site.decode(),
+                bool(m.is_self),
+                m.last_heard.decode(),
+                m.silent_s,
+                m.lacks_sets,
+                bool(m.holds_back),
+                bool(m.forgotten),
+            )
+            for m in self._entries("members", _ffi.Member)
+        ]
 
     def forget(self, site: str) -> None:
         """Does not wait for a member any more, until it is heard of again.
@@ -388,18 +377,10 @@ class Replica:
 
     def conflicts(self) -> List[Conflict]:
         """What is not shown as it was written, and why."""
-        cursor = c_void_p()
-        self._call("mycelial_get_conflicts", byref(cursor))
-        out = []
-        library = _ffi.library()
-        try:
-            entry = _ffi.sized(_ffi.Conflict)
-            while library.mycelial_conflicts_next(cursor, byref(entry)):
-                values = (getattr(entry, name) for name in Conflict._fields)
-                out.append(Conflict(*(value.decode("utf-8", "replace") for value in values)))
-        finally:
-            library.mycelial_conflicts_free(cursor)
-        return out
+        return [
+            Conflict(*(getattr(c, name).decode("utf-8", "replace") for name in Conflict._fields))
+            for c in self._entries("conflicts", _ffi.Conflict)
+        ]
 
     def on_change(self, callback: Optional[Callable[[Change], None]]) -> None:
         """Calls back after rows of other sites became visible, on a thread of the replica.
