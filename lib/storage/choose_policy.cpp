@@ -115,21 +115,24 @@ std::vector<Reference> StoreImpl::references_from(const TableIo& io) {
                        });
 }
 
-/// Foreign keys to the table whose orphans do not just stay.
-const std::vector<Reference>& StoreImpl::references_to(std::uint32_t parent) {
-  static const std::vector<Reference> kNone;
-  if (!references_) {
-    references_.emplace();
-    for (const auto& [id, io] : tables_) {
-      if (std::ranges::none_of(io->policies().choices, &PolicyChoice::of_references)) continue;
-      for (auto& key : references_from(*io)) {
-        if (key.orphans == OrphanPolicy::keep) continue;
-        (*references_)[key.parent->id].push_back(std::move(key));
-      }
+/// Foreign keys whose orphans do not just stay, by the table that they refer to.
+const StoreImpl::References& StoreImpl::references() {
+  if (references_) return *references_;
+  references_.emplace();
+  for (const auto& [id, io] : tables_) {
+    if (std::ranges::none_of(io->policies().choices, &PolicyChoice::of_references)) continue;
+    for (auto& key : references_from(*io)) {
+      if (key.orphans == OrphanPolicy::keep) continue;
+      (*references_)[key.parent->id].push_back(std::move(key));
     }
   }
-  const auto it = references_->find(parent);
-  return it == references_->end() ? kNone : it->second;
+  return *references_;
+}
+
+const std::vector<Reference>& StoreImpl::references_to(std::uint32_t parent) {
+  static const std::vector<Reference> kNone;
+  const auto it = references().find(parent);
+  return it == references().end() ? kNone : it->second;
 }
 
 /// Programs without a policy showed the last write instead; this one can do better.

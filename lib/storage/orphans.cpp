@@ -46,7 +46,7 @@ std::vector<TableIo::Holder> Orphans::orphans_of(const Reference& key, const Van
 /// The foreign key for whose orphans the row is to come back, if there are any. One that would be
 /// an orphan itself, and would have to go again, stays away.
 const Reference* Orphans::wanted_back(const Vanished& row) {
-  for (const auto& [parent, keys] : *s_.references_) {
+  for (const auto& [parent, keys] : s_.references()) {
     for (const auto& key : keys) {
       if (key.child->id != row.table || key.orphans != OrphanPolicy::remove) continue;
       std::vector<core::Value> values;

@@ -164,6 +164,8 @@ class StoreImpl final : public Store {
   void reload_policies();
   void show_known_policies();
   std::vector<Reference> references_from(const TableIo& io);
+  using References = std::map<std::uint32_t, std::vector<Reference>>;
+  const References& references();
   const std::vector<Reference>& references_to(std::uint32_t parent);
 
   struct Vanished {  ///< A row that a peer deleted, and that others may refer to.
@@ -316,7 +318,7 @@ class StoreImpl final : public Store {
   std::map<std::uint32_t, std::unique_ptr<TableIo>> tables_;
   std::map<Hash, core::Schema> schemas_;
   /// By parent: foreign keys whose orphans do not just stay. Absent: not looked for yet.
-  std::optional<std::map<std::uint32_t, std::vector<Reference>>> references_;
+  std::optional<References> references_;
   std::vector<Vanished> vanished_;  // in this transaction
   std::map<std::uint32_t, bool> hidden_known_, records_known_, graves_known_;  // caches
   RowEntry entry_;                                                             // memory used again

@@ -118,11 +118,12 @@ Status Node::open_engine() {
   return {};
 }
 
-/// The first node does so for all of them.
+/// The first node does so for all of them. What is to become of orphans has to be known before one
+/// hears of a deletion.
 Status Node::choose_policies() {
   for (const Table& t : tables()) {
+    if (number_ != 0 && !t.has_relatives) continue;
     for (const auto& [column, policy] : t.policies) {
-      if (number_ != 0) continue;
       if (Status chosen = engine_->set_policy(t.name, column, policy); !chosen.ok()) return chosen;
     }
   }
