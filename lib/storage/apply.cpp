@@ -123,7 +123,7 @@ Applier::Target& Applier::target(const Hash& hash) {
   t.id = table_number(s_.db_, schema->table);
   t.io = s_.table(t.id);
   t.names = schema->columns;
-  for (const auto& name : schema->columns) t.columns.push_back(column_number(s_.db_, t.id, name));
+  t.columns = column_numbers(s_.db_, t.id, schema->columns);
   return t;
 }
 

@@ -168,14 +168,14 @@ void StoreImpl::note_policy(TableIo* io, std::uint32_t table, const PolicyChoice
 void Applier::learn_policies(const core::Schema& schema) {
   if (schema.policies.empty()) return;
   const auto table = table_number(s_.db_, schema.table);
+  const auto columns = column_numbers(s_.db_, table, schema.columns);
   TableIo* const io = s_.table(table);
   bool news = false;
   for (const auto& policy : schema.policies) {
     const auto place =
         policy_place(policy.column, static_cast<std::uint32_t>(schema.columns.size()));
-    const PolicyChoice theirs{
-        place.column ? column_number(s_.db_, table, schema.columns[*place.column]) : kWholeTable,
-        policy.name, policy.at_ms, policy.seen_ms, place.of_references};
+    const PolicyChoice theirs{place.column ? columns[*place.column] : kWholeTable, policy.name,
+                              policy.at_ms, policy.seen_ms, place.of_references};
     const auto ours = policy_choice(s_.db_, table, theirs.column, theirs.of_references);
     const bool won = choose_policy(s_.db_, table, theirs);
     news |= won;

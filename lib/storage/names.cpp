@@ -25,10 +25,10 @@ std::uint32_t checked_id(std::uint64_t id) {
 
 std::vector<Known> known_columns(Connection& db, std::uint32_t table) {
   std::vector<Known> out;
-  Statement s(db, "SELECT name, id, place FROM mycelial_column WHERE tbl = ?1");
-  s.bind(1, table);
-  while (s.step()) {
-    out.push_back({std::string(s.text(0)), checked_id(s.number(1)), s.integer(2)});
+  Use s(db.cached("SELECT name, id, place FROM mycelial_column WHERE tbl = ?1"));
+  s->bind(1, table);
+  while (s->step()) {
+    out.push_back({std::string(s->text(0)), checked_id(s->number(1)), s->integer(2)});
   }
   return out;
 }
@@ -149,13 +149,21 @@ void read_numbers(Connection& db, TableInfo& t) {
   }
 }
 
-std::uint32_t column_number(Connection& db, std::uint32_t table, const std::string& name) {
-  const auto known = known_columns(db, table);
-  if (const Known* same = find(known, name)) return same->id;
+std::vector<std::uint32_t> column_numbers(Connection& db, std::uint32_t table,
+                                          const std::vector<std::string>& names) {
+  auto known = known_columns(db, table);
   std::uint32_t next = 0;
   for (const auto& k : known) next = std::max(next, k.id + 1);
-  store(db, table, name, next, kElsewhere);
-  return next;
+  std::vector<std::uint32_t> out;
+  for (const auto& name : names) {
+    const Known* same = find(known, name);
+    if (!same) {
+      store(db, table, name, next, kElsewhere);
+      same = &known.emplace_back(name, next++, kElsewhere);
+    }
+    out.push_back(same->id);
+  }
+  return out;
 }
 
 std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,

@@ -58,7 +58,9 @@ std::vector<TableMove> learn_names(Connection& db, const std::string& name,
                                    const std::vector<std::string>& formerly);
 /// Forgets `from`, whose names lead to `to` from now on.
 void merge_numbers(Connection& db, const TableMove& move);
-std::uint32_t column_number(Connection& db, std::uint32_t table, const std::string& name);
+/// Of columns by these names; those that are not known get numbers.
+std::vector<std::uint32_t> column_numbers(Connection& db, std::uint32_t table,
+                                          const std::vector<std::string>& names);
 /// (number, name) of every column that anybody has, sorted by number.
 std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,
                                                                 std::uint32_t table);

@@ -246,8 +246,8 @@ Result<std::vector<std::string>> StoreImpl::check() {
                       ": capture triggers are missing or out of date; the next seal repairs them");
       }
       std::uint64_t booked = 0, lost = 0;
-      const auto rows = static_cast<std::uint64_t>(
-          db_.integer(fmt::format("SELECT count(*) FROM {}", quote_name(name))));
+      Statement count(db_, fmt::format("SELECT count(*) FROM {}", quote_name(name)));
+      const auto rows = count.step() ? count.number(0) : 0;
       if (io->has_rowid()) {
         core::Row row;
         segments_->for_each(id, [&](const RowEntry& e) {

@@ -225,7 +225,7 @@ void Applier::adopt(const TableMove& move) {
   std::vector<std::uint32_t> places;
   for (const auto& [column, name] : column_names(s_.db_, move.from)) {
     places.resize(column + 1);
-    places[column] = column_number(s_.db_, move.to, name);
+    places[column] = column_numbers(s_.db_, move.to, {name}).front();
   }
   std::vector<core::Identity> rows;
   {

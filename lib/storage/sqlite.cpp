@@ -150,9 +150,9 @@ bool Statement::step() {
   throw error;
 }
 void Statement::run() {
+  Use s(*this);
   while (step()) {
   }
-  sqlite3_reset(handle_);
 }
 int Statement::try_run() {
   int rc = sqlite3_step(handle_);
@@ -235,9 +235,9 @@ void Connection::exec(const std::string& sql) {
   const int rc = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
   if (rc != SQLITE_OK) fail(handle_, rc, sql);
 }
-std::int64_t Connection::integer(const std::string& sql, std::int64_t otherwise) {
-  Statement s(*this, sql);
-  return s.step() && !s.is_null(0) ? s.integer(0) : otherwise;
+std::int64_t Connection::integer(const char* sql, std::int64_t otherwise) {
+  Use s(cached(sql));
+  return s->step() && !s->is_null(0) ? s->integer(0) : otherwise;
 }
 std::string Connection::text(const std::string& sql) {
   Statement s(*this, sql);
@@ -259,7 +259,7 @@ void Connection::sync_wal() {
 
 Transaction::Transaction(Connection& db, const char* begin)
     : db_(db), nested_(db.in_transaction()) {
-  db_.exec(nested_ ? "SAVEPOINT mycelial" : begin);
+  db_.cached(nested_ ? "SAVEPOINT mycelial" : begin).run();
 }
 Transaction::~Transaction() {
   if (!open_ || !db_.in_transaction()) return;
@@ -267,7 +267,7 @@ Transaction::~Transaction() {
                nullptr, nullptr, nullptr);
 }
 void Transaction::commit() {
-  db_.exec(nested_ ? "RELEASE mycelial" : "COMMIT");
+  db_.cached(nested_ ? "RELEASE mycelial" : "COMMIT").run();
   open_ = false;
 }
 

@@ -108,7 +108,7 @@ class Connection {
 
   void exec(const std::string& sql);
   /// First column of the first row; the default when there is none or it is NULL.
-  std::int64_t integer(const std::string& sql, std::int64_t otherwise = 0);
+  std::int64_t integer(const char* sql, std::int64_t otherwise = 0);
   std::string text(const std::string& sql);
   /// A statement kept for the next time. `sql` must be a literal (the address is the key).
   Statement& cached(const char* sql);
