@@ -154,10 +154,12 @@ const core::Row& Applier::book_of(const Target& t, const core::Row& piece) {
   if (!listed && covered[origin] > 0) dead.insert(place, {origin, covered[origin]});
   for (auto& d : dead) d.seq = std::max(d.seq, covered[d.origin]);
   booked_.cells.clear();
-  if (piece.cells.size() == t.io->column_ids().size()) return booked_;  // said in fewer words
+  const auto is_here = [&](const auto& cell) { return t.io->position_of(cell.column).has_value(); };
+  const bool whole = piece.cells.size() == t.io->column_ids().size() &&
+                     std::ranges::all_of(piece.cells, is_here);
+  if (whole) return booked_;  // said in fewer words
   for (const auto& cell : piece.cells) {
-    const bool here = t.io->position_of(cell.column).has_value();
-    const auto value = here ? core::Value::in_table() : cell.value;
+    const auto value = is_here(cell) ? core::Value::in_table() : cell.value;
     booked_.cells.push_back({cell.column, cell.write, value});
   }
   return booked_;
