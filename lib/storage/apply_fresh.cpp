@@ -155,8 +155,8 @@ const core::Row& Applier::book_of(const Target& t, const core::Row& piece) {
   for (auto& d : dead) d.seq = std::max(d.seq, covered[d.origin]);
   booked_.cells.clear();
   const auto is_here = [&](const auto& cell) { return t.io->position_of(cell.column).has_value(); };
-  const bool whole = piece.cells.size() == t.io->column_ids().size() &&
-                     std::ranges::all_of(piece.cells, is_here);
+  const bool whole =
+      piece.cells.size() == t.io->column_ids().size() && std::ranges::all_of(piece.cells, is_here);
   if (whole) return booked_;  // said in fewer words
   for (const auto& cell : piece.cells) {
     const auto value = is_here(cell) ? core::Value::in_table() : cell.value;

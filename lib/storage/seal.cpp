@@ -401,11 +401,11 @@ void Sealer::seal_row(const Gathered& g) {
   describe(g, values, was_alive);
   core::local_piece(old_, local_, s_.meta_.ranks(), piece_.row);
   if (!(piece_.row == core::Row{})) {
-    const bool replaced = was_alive && !before_.shown();
+    const bool blindly = was_alive && (!before_.shown() || s_.unwatched_.contains(table));
     discarded_.clear();
     joiner_.join(old_, piece_.row, s_.meta_.covered(), {}, s_.meta_.ranks(), merged_,
-                 replaced ? &discarded_ : nullptr);
-    if (replaced) list_replaced(g, values);
+                 blindly ? &discarded_ : nullptr);
+    if (blindly) list_unseen(g, values);
     list_overshadowed(g);
     keep(g, before_, merged_, !values.empty());
     emit(*g.io, g.what->identity, piece_.row);
@@ -419,9 +419,13 @@ void Sealer::seal_row(const Gathered& g) {
   }
 }
 
-/// The key was free to its writer, for the row that had it was not shown. Lists what that row held.
-void Sealer::list_replaced(const Gathered& g, std::span<const core::Value> values) {
+/// Lists what the writer could not see: the key was free to it, for the row that had it was not
+/// shown; or the column is so new that nobody has filled in what was kept for it.
+void Sealer::list_unseen(const Gathered& g, std::span<const core::Value> values) {
   for (const auto& d : discarded_) {
+    const bool shown = before_.shown();
+    if (shown && !(is_unwatched(*g.io, d.column) && d.value.type != core::Value::Type::in_table))
+      continue;
     const auto position = g.io->position_of(d.column);
     const auto& best = old_.writes[core::winner(old_, d.column, s_.meta_.ranks())->write];
     // What lost to another version before has been listed then.
@@ -434,7 +438,8 @@ void Sealer::list_replaced(const Gathered& g, std::span<const core::Value> value
                  .kind = "superseded",
                  .value = lost,
                  .winner = now,
-                 .rule = "an insert of its key, while it was not shown",
+                 .rule = shown ? "a write to the column, before it showed this"
+                               : "an insert of its key, while it was not shown",
                  .at_ms = core::hlc_ms(d.stamp.time)});
   }
 }

@@ -72,7 +72,7 @@ class Sealer {
   void show_by_policies(const Gathered& g, const core::Row& row, std::span<const core::Value> now);
   void seal_row(const Gathered& g);
   void list_overshadowed(const Gathered& g);
-  void list_replaced(const Gathered& g, std::span<const core::Value> values);
+  void list_unseen(const Gathered& g, std::span<const core::Value> values);
   std::optional<core::UnitRef> publish();
   void keep(const Gathered& g, const BookRow& before, core::Row& merged, bool shown);
   void emit(TableIo& io, const core::Identity& identity, core::Row& piece);

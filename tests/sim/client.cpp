@@ -38,6 +38,14 @@ void Client::begin() {
   plan_.push_back(transfer ? &accounts() : &tables()[c_.random.below(tables().size() - 1)]);
   if (c_.random.chance(0.2)) plan_.push_back(&tables()[c_.random.below(tables().size() - 1)]);
   if (plan_.size() == 2 && plan_[0] == plan_[1]) plan_.pop_back();
+  own_ = plan_.size();
+  for (std::size_t i = 0; i < own_; ++i) {
+    if (plan_[i]->trail.empty()) continue;
+    const Table& trail = table_named(plan_[i]->trail);
+    if (std::ranges::find(plan_, &trail) == plan_.end()) plan_.push_back(&trail);
+  }
+  const Table& table = *plan_[0];
+  if (!table.late.empty() && c_.random.chance(0.1)) add_column(table);
   alone_ = !transfer && c_.random.chance(0.6);
   if (!alone_) run(c_.random.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
   if (!alone_ && !db_->in_transaction()) return;
@@ -58,13 +66,19 @@ bool Client::look(Connection& db, Images& into) {
 void Client::step() {
   if (next_.empty()) {
     if (left_-- == 0) return end(c_.random.chance(0.85));
-    const Table& table = *c_.random.pick(plan_);
+    const Table& table = *plan_[c_.random.below(own_)];
     int code = SQLITE_OK;
     const Image now = db_->image(table, &code);
     if (code != SQLITE_OK) return end(false);
     next_ = &table == &accounts() ? account_statements(owner, now, c_.random, c_.ledger)
-                                  : random_statements(table, now, c_.random, c_.ledger);
+                                  : statements(table, now);
+    if (next_.empty()) return end(false);
     if (!db_->in_transaction() && next_.size() > 1) next_.resize(1);
+    if (db_->in_transaction() && &table != &accounts() && c_.random.chance(0.1)) {
+      next_.insert(next_.begin(), "SAVEPOINT s");
+      if (c_.random.chance(0.5)) next_.emplace_back("ROLLBACK TO s");
+      next_.emplace_back("RELEASE s");
+    }
   }
   const std::string sql = std::move(next_.front());
   next_.erase(next_.begin());
@@ -83,6 +97,18 @@ void Client::step() {
   if (code != SQLITE_OK && plan_[0] == &accounts()) return end(false);
   if ((code & 0xff) == SQLITE_BUSY && c_.random.chance(0.5)) return end(false);
   if (!db_->in_transaction()) end(true);
+}
+
+std::vector<std::string> Client::statements(const Table& table, const Image& now) {
+  Table known = table;
+  const bool by_view = !table.view.empty() && c_.random.chance(0.4);
+  for (const auto& late : table.late) {
+    const auto name = column_in(late);
+    int code = SQLITE_OK;
+    if (by_view || !db_->has_column(table, name, &code)) std::erase(known.values, name);
+    if (code != SQLITE_OK) return {};
+  }
+  return random_statements(known, now, by_view, c_.random, c_.ledger);
 }
 
 /// An insert that was ignored and an update of the row it met look like an upsert to the journal.
@@ -146,6 +172,7 @@ void Client::open() {
   run("PRAGMA foreign_keys = ON");
   full_ = mode[0][0] != "'wal'" || c_.random.chance(0.5);
   run(full_ ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = NORMAL");
+  if (c_.random.chance(0.3)) run("PRAGMA recursive_triggers = ON");
 }
 
 int Client::run(const std::string& sql) {
@@ -192,8 +219,12 @@ Moment Client::moment() {
   if (!names.empty()) out.site = names.back()[0];
   if (names.size() == 2) out.nonce = names.front()[0];
   // Tables are tracked all at once.
-  out.captured =
-      !reader_->rows("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' LIMIT 1", &code).empty();
+  out.captured = !reader_
+                      ->rows(
+                          "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name LIKE "
+                          "'mycelial%' LIMIT 1",
+                          &code)
+                      .empty();
   const auto journal = reader_->rows("SELECT coalesce(max(jn), 0) FROM mycelial_journal", &code);
   if (!journal.empty()) out.journal = std::stoull(journal[0][0]);
   return out;
@@ -211,10 +242,37 @@ void Client::read_sums() {
 
 void Client::housekeeping() {
   if (open_) return;
-  static const std::vector<std::string> kChores = {
-      "PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(RESTART)",
-      "PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "ANALYZE"};
-  run(c_.random.pick(kChores));
+  static const std::vector<std::string> kChores = {"PRAGMA wal_checkpoint(PASSIVE)",
+                                                   "PRAGMA wal_checkpoint(RESTART)",
+                                                   "PRAGMA wal_checkpoint(TRUNCATE)",
+                                                   "VACUUM",
+                                                   "ANALYZE",
+                                                   "REINDEX"};
+  if (c_.random.chance(0.6)) {
+    run(c_.random.pick(kChores));
+    return;
+  }
+  const Table& table = c_.random.pick(tables());
+  const std::string index = table.name + "_by_life";
+  if (&table == &accounts()) return;
+  run(c_.random.chance(0.5) ? "CREATE INDEX " + index + " ON " + table.name + "(life)"
+                            : "DROP INDEX " + index);
+}
+
+void Client::add_column(const Table& table) {
+  run("ALTER TABLE " + table.name + " ADD COLUMN " + c_.random.pick(table.late));
+}
+
+bool Client::complete() {
+  bool whole = true;
+  for (const Table& table : tables()) {
+    for (const auto& late : table.late) {
+      int code = SQLITE_OK;
+      if (db_->has_column(table, column_in(late), &code)) continue;
+      whole &= run("ALTER TABLE " + table.name + " ADD COLUMN " + late) == SQLITE_OK;
+    }
+  }
+  return whole;
 }
 
 }  // namespace mycelial::sim

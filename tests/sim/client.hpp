@@ -34,6 +34,8 @@ class Client {
   /// A reader: no transfer between accounts is ever half visible.
   void read_sums();
   void housekeeping();
+  /// Adds the columns that come later, as far as they are missing. False: it could not.
+  bool complete();
   Moment moment();  ///< As far as the file has got.
 
   Connection& reader() { return *reader_; }
@@ -50,6 +52,8 @@ class Client {
   void end(bool commit);
   int run(const std::string& sql);
   void doubt(const Table& table, const std::string& sql);
+  std::vector<std::string> statements(const Table& table, const Image& now);
+  void add_column(const Table& table);
   bool look(Connection& db, Images& into);
   void bury(const Transaction& t);
 
@@ -61,6 +65,7 @@ class Client {
   std::unique_ptr<Connection> db_, reader_;
   std::unique_ptr<storage::Store> store_;  // to list conflicts; null until needed
   std::vector<const Table*> plan_;         // tables of the open transaction
+  std::size_t own_ = 0;                    // so many it writes to; to the others, triggers do
   std::vector<std::string> next_;          // statements to come
   Images before_;
   bool open_ = false, moved_ = false;

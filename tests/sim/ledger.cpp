@@ -168,6 +168,7 @@ void Ledger::compare(const Table& table, const std::string& key, const Row* befo
     if (upsert) upserted_.insert(life);
     t.effects.push_back({upsert ? Kind::upsert : Kind::update, table.name, key, life});
   }
+  if (before && reborn) overwrote_unseen(table, key, t);
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (!reborn && (*before)[i] == (*after)[i]) continue;
     if (before) overwrote(table, table.columns[i], key, (*before)[i], t);
@@ -181,6 +182,18 @@ void Ledger::wrote(const Table& table, const std::string& column, const std::str
   if (value == "NULL" || !is_tracked(table, column)) return;
   by_value_[value].push_back(writes_.size());
   writes_.push_back({value, table.name, column, key, t.when.node, t.number, {}, t.when.captured});
+}
+
+/// Who ends a row ends what it holds in columns that are not there yet, too.
+void Ledger::overwrote_unseen(const Table& table, const std::string& key, const Transaction& t) {
+  if (table.late.empty()) return;
+  const auto is_late = [&](const std::string& column) {
+    return std::ranges::any_of(table.late, [&](const auto& l) { return column_in(l) == column; });
+  };
+  for (Write& w : writes_) {
+    const bool place = table.automatic || table.key.empty() || w.key == key;
+    if (w.table == table.name && place && is_late(w.column)) w.overwritten_by.push_back(t.number);
+  }
 }
 
 void Ledger::overwrote(const Table& table, const std::string& column, const std::string& key,

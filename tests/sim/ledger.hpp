@@ -114,6 +114,7 @@ class Ledger {
              const std::string& value, const Transaction& t);
   void overwrote(const Table& table, const std::string& column, const std::string& key,
                  const std::string& value, const Transaction& t);
+  void overwrote_unseen(const Table& table, const std::string& key, const Transaction& t);
   void unwrite(const Transaction& t);
 
   std::uint64_t last_ = 0;

@@ -114,7 +114,7 @@ Table any_table(const std::string& name, Random& random) {
   std::string list;
   for (const auto& column : declared) {
     list += (list.empty() ? "" : ", ") + column;
-    out.columns.push_back(column.substr(0, column.find(' ')));
+    out.columns.push_back(column_in(column));
   }
   if (kind == pair) list += ", PRIMARY KEY(x, y)";
   out.ddl = "CREATE TABLE " + name + "(" + list + ")" + (strict ? " STRICT" : "");
@@ -165,6 +165,75 @@ void add_relatives(std::vector<Table>& to, Random& random) {
                 .has_relatives = true});
 }
 
+std::string joined(const std::vector<std::string>& names, const std::string& before,
+                   const std::string& between) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : between) + before + name;
+  return out;
+}
+
+/// A view that can be written to.
+void add_view(Table& t) {
+  t.view = t.name + "_view";
+  const auto names = joined(t.columns, "", ", ");
+  std::string sets, where;
+  for (const auto& c : t.columns) sets += (sets.empty() ? "" : ", ") + c + " = NEW." + c;
+  for (const auto& k : t.key) where += (where.empty() ? "" : " AND ") + k + " = OLD." + k;
+  const auto instead = [&](const std::string& verb, const std::string& what) {
+    t.ddl += "; CREATE TRIGGER " + t.view + "_" + verb + " INSTEAD OF " + verb + " ON " + t.view +
+             " BEGIN " + what + "; END";
+  };
+  t.ddl += "; CREATE VIEW " + t.view + " AS SELECT " + names + " FROM " + t.name;
+  instead("INSERT", "INSERT INTO " + t.name + "(" + names + ") VALUES(" +
+                        joined(t.columns, "NEW.", ", ") + ")");
+  instead("UPDATE", "UPDATE " + t.name + " SET " + sets + " WHERE " + where);
+  instead("DELETE", "DELETE FROM " + t.name + " WHERE " + where);
+}
+
+/// Triggers that write down what happens to the table.
+void add_trail(Table& t, Random& random) {
+  t.trail = "trail";
+  static const std::vector<std::string> kEvents = {"AFTER INSERT", "AFTER UPDATE", "BEFORE UPDATE",
+                                                   "AFTER DELETE", "BEFORE DELETE"};
+  const auto first = random.below(kEvents.size());
+  for (const auto i : {first, (first + 1 + random.below(kEvents.size() - 1)) % kEvents.size()}) {
+    t.ddl += "; CREATE TRIGGER " + t.name + "_trail" + std::to_string(i) + " " + kEvents[i] +
+             " ON " + t.name +
+             " BEGIN INSERT INTO trail(life, what) VALUES('g' || hex(randomblob(8)), "
+             "'g' || hex(randomblob(8))); END";
+  }
+}
+
+void add_late(Table& t, Random& random) {
+  const bool strict = t.ddl.find("STRICT") != t.ddl.npos;
+  for (auto i = random.between(1, 2); i > 0; --i) {
+    const std::string name = "z" + std::to_string(i);
+    const std::string type = strict || random.chance(0.5) ? "ANY" : "TEXT";
+    t.late.push_back(name + " " + type);
+    t.columns.push_back(name);
+    t.values.push_back(name);
+  }
+}
+
+/// What applications have beside tables.
+void embellish(std::vector<Table>& tables, Random& random) {
+  bool trail = false;
+  for (Table& t : tables) {
+    if (t.merges || t.has_relatives) continue;
+    if (!t.key.empty() && random.chance(0.3)) add_view(t);
+    if (random.chance(0.2)) {
+      add_trail(t, random);
+      trail = true;
+    }
+    if (random.chance(0.3)) add_late(t, random);
+  }
+  if (!trail) return;
+  tables.push_back({.name = "trail",
+                    .columns = {"life", "what"},
+                    .values = {"what"},
+                    .ddl = "CREATE TABLE trail(life TEXT, what TEXT)"});
+}
+
 std::vector<Table> some_tables(std::uint64_t seed) {
   Random random(seed * 2 + 1);
   std::vector<Table> out;
@@ -173,6 +242,7 @@ std::vector<Table> some_tables(std::uint64_t seed) {
     out.push_back(any_table("t" + std::to_string(i), random));
   if (random.chance(0.4)) out.push_back(tally(random));
   if (random.chance(0.4)) add_relatives(out, random);
+  embellish(out, random);
   out.push_back(account());
   return out;
 }
@@ -192,6 +262,10 @@ void use_fixed_tables() {
 }
 void use_random_tables(std::uint64_t seed) {
   current() = some_tables(seed);
+}
+
+std::string column_in(const std::string& definition) {
+  return definition.substr(0, definition.find(' '));
 }
 
 const Table& table_named(const std::string& name) {

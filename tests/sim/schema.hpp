@@ -21,7 +21,10 @@ struct Table {
   /// Of columns: merge policies, and what becomes of rows without a parent.
   std::vector<std::pair<std::string, std::string>> policies = {};
   bool merges = false;  ///< What it shows is nobody's write: it is equal everywhere, that is all.
-  bool has_relatives = false;  ///< The engine deletes rows of it, or brings some back.
+  bool has_relatives = false;          ///< The engine deletes rows of it, or brings some back.
+  std::string view = {};               ///< Writes can go through this view of it, or empty.
+  std::string trail = {};              ///< Its triggers write to this table, or empty.
+  std::vector<std::string> late = {};  ///< Definitions of columns that sites add at some time.
   bool has_upserts() const { return !key.empty(); }
 };
 
@@ -31,9 +34,11 @@ const std::vector<Table>& tables();
 /// From now on tables() are one of each kind...
 void use_fixed_tables();
 /// ...or some at random: kinds, columns and their order, types, UNIQUE, merge policies, foreign
-/// keys.
+/// keys, views, triggers, columns that come later.
 void use_random_tables(std::uint64_t seed);
 
+/// The name in a column's definition.
+std::string column_in(const std::string& definition);
 const Table& table_named(const std::string& name);
 std::size_t life_column(const Table& table);  ///< In an account: memo.
 /// accounts(owner, slot, balance, memo): transfers between the slots of one owner.

@@ -317,6 +317,7 @@ void Simulation::heal() {
       advance(1000);
     }
     if (!node->up()) context_.fail(node->name() + " does not start");
+    for (int tries = 0; !node->client().complete() && tries < 10; ++tries) advance(1000);
   }
 }
 

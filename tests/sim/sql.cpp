@@ -93,12 +93,25 @@ std::vector<std::pair<std::string, std::string>> Connection::blobs(const std::st
   return out;
 }
 
+bool Connection::has_column(const Table& table, const std::string& column, int* code) {
+  return !rows(
+              "SELECT 1 FROM pragma_table_info('" + table.name + "') WHERE name = '" + column + "'",
+              code)
+              .empty();
+}
+
 Image Connection::image(const Table& table, int* code) {
   const std::string key = table.key.empty() ? "rowid" : joined(table.key);
+  std::vector<std::string> columns = table.columns;
+  for (const auto& late : table.late) {
+    const auto name = column_in(late);
+    const bool there = has_column(table, name, code);
+    if (code && *code != SQLITE_OK) return {};
+    if (!there) std::ranges::replace(columns, name, std::string("NULL"));
+  }
   const std::size_t keys = std::max<std::size_t>(1, table.key.size());
   Image out;
-  for (Row& row :
-       rows("SELECT " + key + ", " + joined(table.columns) + " FROM " + table.name, code)) {
+  for (Row& row : rows("SELECT " + key + ", " + joined(columns) + " FROM " + table.name, code)) {
     const auto end = row.begin() + static_cast<std::ptrdiff_t>(keys);
     std::string name = joined({row.begin(), end});
     row.erase(row.begin(), end);

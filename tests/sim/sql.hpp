@@ -34,7 +34,9 @@ class Connection {
   std::vector<Row> rows(const std::string& sql, int* code = nullptr);
   /// Two columns of bytes.
   std::vector<std::pair<std::string, std::string>> blobs(const std::string& sql);
+  /// A column that is not there yet is all NULL.
   Image image(const Table& table, int* code = nullptr);
+  bool has_column(const Table& table, const std::string& column, int* code);
   std::string error() const;
   bool in_transaction() const;
   sqlite3* handle() const { return db_; }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace mycelial::sim {
 namespace {
@@ -11,41 +12,72 @@ namespace {
 constexpr std::uint64_t kKeys = 8;  // keys to choose from, so that nodes meet
 constexpr std::uint64_t kEmails = 5;
 
+const std::vector<std::string> kVerbs = {
+    "INSERT OR REPLACE", "INSERT OR REPLACE",  "INSERT OR REPLACE", "INSERT OR IGNORE",
+    "INSERT OR IGNORE",  "INSERT OR ROLLBACK", "INSERT OR FAIL"};
+
 class Writer {
  public:
-  Writer(const Table& table, const Image& now, Random& random, Ledger& ledger)
-      : t_(table), now_(now), random_(random), ledger_(ledger) {}
+  Writer(const Table& table, const Image& now, bool by_view, Random& random, Ledger& ledger)
+      : t_(table),
+        name_(by_view ? table.view : table.name),
+        by_view_(by_view),
+        now_(now),
+        random_(random),
+        ledger_(ledger) {}
 
   std::vector<std::string> write() {
-    enum { add, add_or, upsert, update, update_many, unique, remove, move, swap };
-    const bool keyed = !t_.key.empty();
-    const std::uint32_t k = keyed ? 1 : 0, u = t_.unique.empty() ? 0 : 1;
-    switch (random_.weighted({30, 12 * k, 14 * k, 34, 4, 12 * u, 12, 6 * k, 3 * k})) {
+    enum {
+      add,
+      add_or,
+      upsert,
+      update,
+      update_many,
+      update_from,
+      unique,
+      remove,
+      clear,
+      move,
+      swap
+    };
+    const std::uint32_t k = t_.key.empty() ? 0 : 1, b = by_view_ ? 0 : k;
+    const std::uint32_t u = t_.unique.empty() ? 0 : 1;
+    switch (random_.weighted({30, 12 * b, 14 * b, 32, 4, 3 * b, 12 * u, 12, 1, 6 * k, 3 * k})) {
       case add:
         return {insert("INSERT")};
       case add_or:
-        return {insert(random_.chance(0.6) ? "INSERT OR REPLACE" : "INSERT OR IGNORE")};
+        return {insert(random_.pick(kVerbs))};
       case upsert:
         return {insert("INSERT") + on_conflict()};
       case update:
         return some([&](const std::string& where) {
-          return fmt::format("UPDATE {}{} SET {} WHERE {}", or_replace(), t_.name, sets(), where);
+          return fmt::format("UPDATE {}{} SET {} WHERE {}", or_replace(), name_, sets(), where);
         });
       case update_many:
-        return {fmt::format("UPDATE {} SET {} = {} || '/' || life", t_.name, t_.values.back(),
+        return {fmt::format("UPDATE {} SET {} = {} || '/' || life", name_, t_.values.back(),
                             ledger_.fresh(random_, false))};
+      case update_from:
+        return some([&](const std::string& where) {
+          const auto& column = random_.pick(t_.values);
+          const bool from = random_.chance(0.5);
+          return fmt::format("WITH news(what) AS (SELECT {}) UPDATE {} SET {} = {} WHERE {}",
+                             value(column), name_, column,
+                             from ? "news.what FROM news" : "(SELECT what FROM news)", where);
+        });
+      case clear:
+        return {"DELETE FROM " + name_};
       case unique:
         return some([&](const std::string& where) {
-          return fmt::format("UPDATE {}{} SET {} = {} WHERE {}", or_replace(), t_.name, t_.unique,
+          return fmt::format("UPDATE {}{} SET {} = {} WHERE {}", or_replace(), name_, t_.unique,
                              email(), where);
         });
       case remove:
         return some([&](const std::string& where) {
-          return fmt::format("DELETE FROM {} WHERE {}", t_.name, where);
+          return fmt::format("DELETE FROM {} WHERE {}", name_, where);
         });
       case move:
         return some([&](const std::string& where) {
-          return fmt::format("UPDATE {}{} SET {} WHERE {}", or_replace(), t_.name,
+          return fmt::format("UPDATE {}{} SET {} WHERE {}", or_replace(), name_,
                              key_sets(new_key()), where);
         });
       default:
@@ -72,7 +104,9 @@ class Writer {
     }
     return out;
   }
-  std::string or_replace() { return !t_.key.empty() && random_.chance(0.2) ? "OR REPLACE " : ""; }
+  std::string or_replace() {
+    return !t_.key.empty() && !by_view_ && random_.chance(0.2) ? "OR REPLACE " : "";
+  }
   std::string email() {
     if (random_.chance(0.2)) return "NULL";
     return fmt::format("'e{}'", random_.below(kEmails));
@@ -133,7 +167,7 @@ class Writer {
     for (const auto& column : t_.values) {
       if (random_.chance(0.85)) add(column, value(column));
     }
-    return fmt::format("{} INTO {}({}) VALUES({})", verb, t_.name, names, values);
+    return fmt::format("{} INTO {}({}) VALUES({})", verb, name_, names, values);
   }
   std::string on_conflict() {
     std::string target;
@@ -165,12 +199,14 @@ class Writer {
       return out;
     };
     const auto move = [&](const auto& from, const auto& to) {
-      return fmt::format("UPDATE {} SET {} WHERE {}", t_.name, key_sets(to), find(from));
+      return fmt::format("UPDATE {} SET {} WHERE {}", name_, key_sets(to), find(from));
     };
     return {move(key_of(a), nowhere), move(key_of(b), key_of(a)), move(nowhere, key_of(b))};
   }
 
   const Table& t_;
+  const std::string& name_;
+  const bool by_view_;
   const Image& now_;
   Random& random_;
   Ledger& ledger_;
@@ -178,9 +214,11 @@ class Writer {
 
 }  // namespace
 
-std::vector<std::string> random_statements(const Table& table, const Image& now, Random& random,
-                                           Ledger& ledger) {
-  return Writer(table, now, random, ledger).write();
+std::vector<std::string> random_statements(const Table& table, const Image& now, bool by_view,
+                                           Random& random, Ledger& ledger) {
+  auto out = Writer(table, now, by_view, random, ledger).write();
+  if (out.size() == 1 && !by_view && random.chance(0.05)) out[0] += " RETURNING *";
+  return out;
 }
 
 std::vector<std::string> account_statements(int owner, const Image& now, Random& random,

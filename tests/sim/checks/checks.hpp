@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct State {
   std::vector<std::string> have;  ///< Streams and tips.
   bool pending = false;           ///< There are captured writes that no set holds yet.
   Images images;
+  std::set<std::string> lacks;  ///< Columns, as table.column, that come later here.
 };
 State state_of(Node& node);
 

@@ -14,6 +14,21 @@ std::string first_difference(const std::vector<std::string>& a, const std::vecto
   return fmt::format("[{}] or [{}]", left.empty() ? "" : left[0], right.empty() ? "" : right[0]);
 }
 
+namespace {
+
+/// A site that lacks a column shows nothing of it.
+std::vector<std::string> without(const std::set<std::string>& columns, const Table& table,
+                                 Image image) {
+  for (auto& [key, row] : image) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (columns.contains(table.name + "." + table.columns[i])) row[i] = "-";
+    }
+  }
+  return contents(image);
+}
+
+}  // namespace
+
 State state_of(Node& node) {
   State out;
   Connection& db = node.client().reader();
@@ -26,7 +41,13 @@ State state_of(Node& node) {
   const auto journal =
       db.rows("SELECT EXISTS(SELECT 1 FROM mycelial_journal WHERE what > 0)", &code);
   out.pending = !node.client().moment().captured || journal.empty() || journal[0][0] != "0";
-  for (const Table& t : tables()) out.images[t.name] = db.image(t, &code);
+  for (const Table& t : tables()) {
+    out.images[t.name] = db.image(t, &code);
+    for (const auto& late : t.late) {
+      const auto column = column_in(late);
+      if (!db.has_column(t, column, &code)) out.lacks.insert(t.name + "." + column);
+    }
+  }
   db.run("COMMIT");
   return out;
 }
@@ -41,7 +62,10 @@ void check_convergence(Context& c, const Nodes& nodes) {
     if (added) continue;
     const auto& [other, theirs] = it->second;
     for (const Table& t : tables()) {
-      const auto a = contents(theirs.images.at(t.name)), b = contents(state.images.at(t.name));
+      auto lacks = theirs.lacks;
+      lacks.insert(state.lacks.begin(), state.lacks.end());
+      const auto a = without(lacks, t, theirs.images.at(t.name));
+      const auto b = without(lacks, t, state.images.at(t.name));
       if (a == b) continue;
       c.fail(fmt::format("diverged: {} and {} hold the same sets but differ in {}: {}",
                          other->name(), node->name(), t.name, first_difference(a, b)));
