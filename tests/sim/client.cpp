@@ -44,6 +44,7 @@ void Client::begin() {
     const Table& trail = table_named(plan_[i]->trail);
     if (std::ranges::find(plan_, &trail) == plan_.end()) plan_.push_back(&trail);
   }
+  if (std::ranges::any_of(plan_, [&](const Table* t) { return rebuilt_.contains(t); })) return;
   const Table& table = *plan_[0];
   if (!table.late.empty() && c_.random.chance(0.1)) add_column(table);
   alone_ = !transfer && c_.random.chance(0.6);
@@ -261,6 +262,42 @@ void Client::housekeeping() {
 
 void Client::add_column(const Table& table) {
   run("ALTER TABLE " + table.name + " ADD COLUMN " + c_.random.pick(table.late));
+}
+
+void Client::rebuild() {
+  const Table& table = c_.random.pick(tables());
+  if (open_ || table.key.empty() || table.has_relatives) return;
+  int code = SQLITE_OK;
+  std::string create, columns;
+  std::vector<std::string> others;
+  for (const auto& row :
+       reader_->texts("SELECT type, sql FROM sqlite_schema WHERE tbl_name = '" + table.name +
+                          "' AND sql NOT NULL AND name NOT LIKE 'mycelial%' ORDER BY rowid",
+                      &code)) {
+    if (row[0] == "table") create = row[1].substr(row[1].find('('));
+    if (row[0] != "table") others.push_back(row[1]);
+  }
+  for (const auto& row :
+       reader_->texts("SELECT name FROM pragma_table_info('" + table.name + "')", &code)) {
+    columns += (columns.empty() ? "" : ", ") + row[0];
+  }
+  if (code != SQLITE_OK || create.empty()) return;
+  std::vector<std::string> steps = {
+      "BEGIN IMMEDIATE", "CREATE TABLE rebuilt" + create,
+      "INSERT INTO rebuilt(" + columns + ") SELECT " + columns + " FROM " + table.name,
+      "DROP TABLE " + table.name, "ALTER TABLE rebuilt RENAME TO " + table.name};
+  steps.insert(steps.end(), others.begin(), others.end());
+  steps.emplace_back("COMMIT");
+  run("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON");
+  for (const auto& sql : steps) {
+    if (run(sql) != SQLITE_OK) break;
+  }
+  if (db_->in_transaction()) {
+    run("ROLLBACK");
+  } else {
+    rebuilt_.insert(&table);
+  }
+  run("PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF");
 }
 
 bool Client::complete() {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ class Client {
   /// A reader: no transfer between accounts is ever half visible.
   void read_sums();
   void housekeeping();
+  /// Makes a table anew, as migrations do: a copy takes its name. Whoever does so lets the engine
+  /// look before it writes there again: until look_taken(), the table is left alone.
+  void rebuild();
+  bool is_rebuilding() const { return !rebuilt_.empty(); }
+  void look_taken() { rebuilt_.clear(); }
   /// Adds the columns that come later, as far as they are missing. False: it could not.
   bool complete();
   Moment moment();  ///< As far as the file has got.
@@ -68,6 +74,7 @@ class Client {
   std::size_t own_ = 0;                    // so many it writes to; to the others, triggers do
   std::vector<std::string> next_;          // statements to come
   Images before_;
+  std::set<const Table*> rebuilt_;
   bool open_ = false, moved_ = false;
   bool alone_ = false;  // what is open is one statement, without BEGIN
   bool full_ = true;    // PRAGMA synchronous: what is committed, stays

@@ -229,6 +229,13 @@ void Node::mend() {
   drive_.trouble = Drive::Trouble::none;
 }
 
+void Node::look_at_rebuilt() {
+  if (!client_->is_rebuilding()) return;
+  on_engine([&](engine::Engine& e) {
+    if (e.seal().ok()) client_->look_taken();
+  });
+}
+
 void Node::reap() {
   if (!up() || !process_->program.dead) return;
   c_.note(name_, fmt::format("killed after {} writes", process_->program.writes));

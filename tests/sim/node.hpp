@@ -57,6 +57,8 @@ class Node {
   /// Something is wrong with the drive, until mend().
   void trouble(Drive::Trouble what, std::uint64_t spared, bool once);
   void mend();
+  /// Lets the engine look at tables that the application has made anew.
+  void look_at_rebuilt();
   /// Buries a program that was killed while it ran.
   void reap();
   /// Runs `work` on the engine, as its program.

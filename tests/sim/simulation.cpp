@@ -119,7 +119,8 @@ void Simulation::join(Node& from) {
     context_.note(name, "joins");
     return add_node();
   }
-  const auto copy = from.up() ? std::nullopt : from.copy_to(file_of(name));
+  const bool settled = !from.up() && !from.client().is_rebuilding();
+  const auto copy = settled ? from.copy_to(file_of(name)) : std::nullopt;
   if (!copy) return;
   context_.note(name, "is a copy of " + from.name());
   add_node(copy);
@@ -130,6 +131,7 @@ void Simulation::turn_back(Node& node) {
   const std::string backup = file_of("backup-of-" + node.name());
   const auto found = backups_.find(node.name());
   if (found == backups_.end()) {
+    if (node.client().is_rebuilding()) return;
     if (const auto copy = node.copy_to(backup)) backups_[node.name()] = *copy;
     return;
   }
@@ -191,6 +193,7 @@ void Simulation::advance(std::uint64_t ms) {
 
 void Simulation::step() {
   advance(random_.below(random_.chance(0.5) ? 50 : options_.profile.gap_max));
+  for (const auto& n : nodes_) n->look_at_rebuilt();
   Node& node = any();
   enum {
     write,
@@ -205,12 +208,13 @@ void Simulation::step() {
     compare,
     newcomer,
     backup,
-    drive
+    drive,
+    rebuild
   };
   const auto& p = options_.profile;
   const bool backups = options_.plant && options_.plant->when == Plant::When::opening;
-  switch (
-      random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, backups ? 30u : 2u, 2})) {
+  switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, backups ? 30u : 2u, 2,
+                            options_.random_tables ? 4u : 0u})) {
     case write:
       return node.client().act();
     case burst:
@@ -237,6 +241,9 @@ void Simulation::step() {
       return turn_back(node);
     case drive:
       return drive_fault(node);
+    case rebuild:
+      node.client().rebuild();
+      return node.look_at_rebuilt();
     default:
       return check_convergence(context_, nodes_);
   }

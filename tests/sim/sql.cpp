@@ -78,6 +78,22 @@ std::vector<Row> Connection::rows(const std::string& sql, int* code) {
   return out;
 }
 
+std::vector<Row> Connection::texts(const std::string& sql, int* code) {
+  const Running as(program_);
+  std::vector<Row> out;
+  sqlite3_stmt* const s = prepared(sql);
+  int rc = s ? sqlite3_step(s) : sqlite3_extended_errcode(db_);
+  for (; rc == SQLITE_ROW; rc = sqlite3_step(s)) {
+    auto& row = out.emplace_back();
+    for (int i = 0; i < sqlite3_column_count(s); ++i) {
+      row.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(s, i)));
+    }
+  }
+  sqlite3_reset(s);
+  if (rc != SQLITE_DONE) *code = rc;
+  return out;
+}
+
 std::vector<std::pair<std::string, std::string>> Connection::blobs(const std::string& sql) {
   const Running as(program_);
   std::vector<std::pair<std::string, std::string>> out;

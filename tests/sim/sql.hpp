@@ -32,6 +32,8 @@ class Connection {
   int run(const std::string& sql);
   /// Rows of literals; `code` gets the result code if given, else a failure throws.
   std::vector<Row> rows(const std::string& sql, int* code = nullptr);
+  /// The same, but as texts, not as literals.
+  std::vector<Row> texts(const std::string& sql, int* code);
   /// Two columns of bytes.
   std::vector<std::pair<std::string, std::string>> blobs(const std::string& sql);
   /// A column that is not there yet is all NULL.
