@@ -182,4 +182,28 @@ Table threats() {
   return t;
 }
 
+Table policies() {
+  using Kind = core::Part::Kind;
+  Table t{{"page", {"url", "hits", "tags", "extra"}, {0}}, {{}, stream(0xb2), stream(0xa1)}, {}};
+  t.schema.policies = {{1, "counter", kMs, 0}, {3, "json", kMs + 5, kMs}, {4, "fww", kMs + 9, 0}};
+  const Mark set{2, 20}, born{1, 3};
+  core::RowPiece piece{"K/", {}};
+  piece.row.births = {born};
+  piece.row.writes = {own(set, at(100), {born}), own(born, at(50), {born})};
+  piece.row.cells = {{1, 0, t.part(Kind::site, "", Value::of(-3))},
+                     {1, 1, t.part(Kind::site, "", Value::of_real(0.5))},
+                     {2, 0, t.part(Kind::element, "\"red\"", Value::of(1))},
+                     {2, 1, t.part(Kind::element, "\"blue\"", {})},
+                     {3, 0, t.part(Kind::member, "\"size\"", t.text("\"XL\""))},
+                     {3, 1, t.part(Kind::member, "\"old\"", {})},
+                     {3, 1, t.part(Kind::member, "\"raw\"", t.blob(Bytes("\0\xff", 2)))}};
+  t.rows = {piece};
+  return t;
+}
+
+std::vector<core::Overruled> listed() {
+  return {{"drones", "K1", "name", "superseded", "'first'", "'second'", "last writer wins", kMs},
+          {"drones", "K2", "", "deleted", "x'00ff'", "", "", 0}};
+}
+
 }  // namespace mycelial::golden

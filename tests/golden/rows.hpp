@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/policy/part.hpp"
 #include "core/types.hpp"
 
 namespace mycelial::golden {
@@ -24,6 +25,10 @@ struct Table {
 
   core::Value text(Bytes bytes) { return core::Value::text(texts.emplace_back(std::move(bytes))); }
   core::Value blob(Bytes bytes) { return core::Value::blob(texts.emplace_back(std::move(bytes))); }
+  core::Value part(core::Part::Kind kind, ByteView name, const core::Value& value) {
+    core::put_part(texts.emplace_back(), {kind, name, value});
+    return core::Value::part(texts.back());
+  }
 };
 
 Table inserts();     ///< Whole rows: every type of value, the extremes of each.
@@ -34,5 +39,8 @@ Table concurrent();  ///< Versions of one cell that live on different births.
 Table keyless();     ///< Hidden identities.
 Table many();        ///< Runs, differences, dictionaries, decimals: the coding of columns.
 Table threats();     ///< A second table.
+Table policies();    ///< Merge policies, and parts of all kinds.
+/// Listed values: as full and as empty as they get.
+std::vector<core::Overruled> listed();
 
 }  // namespace mycelial::golden

@@ -157,6 +157,16 @@ def parts(data):
             yield f"    missing {begin} {begin + reader.varint()}"
 
 
+def members(data):
+    reader = Reader(data)
+    while not reader.done():
+        yield f"  member {reader.hash()} {reader.varint()} {reader.varint()}"
+        stream = -1
+        for _ in range(reader.varint()):
+            stream += reader.varint() + 1
+            yield f"    lacks {stream} {reader.varint()}"
+
+
 def check_major(data):
     first = Reader(data)
     assert first.varint() == 1 << 3, "the version comes first"
@@ -177,7 +187,9 @@ def message_text(data):
     elif kind == 5:
         out += ["  have", f"  number {b.number(1)}", *tips("tip", b.bytes(2)),
                 f"  have {b.bytes(3).hex()}", f"  reply {b.number(4)}", f"  more {b.number(5)}",
-                f"  push {b.number(6)}"]
+                f"  push {b.number(6)}",
+                *(f"  stream {stream}" for stream in table(b.bytes(7), "stream", "varint")),
+                *members(b.bytes(8))]
     elif kind == 6:
         needs = table(b.bytes(2), "stream", "varint", "varint", "varint")
         out += ["  want", f"  to {b.fixed64(1)}", *(f"  need {need}" for need in needs),
@@ -289,13 +301,28 @@ def column_values(data, count):
                 reals.append(float(last) / 10.0 ** ((mode >> 4) - 1))
             assert numbers.done()
     if mixed or mode & 7 > 2:
-        texts = texts_of(reader, kinds.count(3) + kinds.count(4), not mixed and mode & 8)
+        count = sum(kinds.count(kind) for kind in (3, 4, 6))
+        texts = texts_of(reader, count, not mixed and mode & 8)
     assert reader.done()
     integers, reals, texts = iter(integers), iter(reals), iter(texts)
     for kind in kinds:
         yield ("null" if kind == 0 else f"integer {next(integers)}" if kind == 1 else
-               f"real {next(reals):.17g}" if kind == 2 else
+               f"real {next(reals):.17g}" if kind == 2 else part_text(next(texts)) if kind == 6 else
                f"{'text' if kind == 3 else 'blob'} {quoted(next(texts))}")
+
+
+def part_text(data):
+    reader = Reader(data)
+    kind, name, type_ = reader.bytes(1)[0], reader.prefixed(), reader.bytes(1)[0]
+    if type_ in (1, 2):
+        bits = unzigzag(reader.varint())
+        real = struct.unpack("<d", struct.pack("<q", bits))[0]
+        value = f"integer {bits}" if type_ == 1 else f"real {real:.17g}"
+    else:
+        value = {0: "null", 3: "text ", 4: "blob "}[type_]
+        value += quoted(reader.rest()) if type_ else ""
+    assert reader.done()
+    return f"part {kind} {quoted(name)} {value}"
 
 
 def texts_of(reader, count, dictionary):
@@ -373,12 +400,26 @@ def schema_text(data):
     key = Reader(m.bytes(3))
     content = varint(len(m.all(2)))
     content += b"".join(varint(len(name)) + name for name in m.all(2)) + m.bytes(3)
+    policies = [Reader(packed) for packed in m.all(5)]
+    policies = [(p.varint(), p.varint(), p.varint(), p.rest()) for p in policies]
+    if policies:
+        content += varint(len(m.all(2)))
+    for *numbers, name in policies:
+        content += b"".join(varint(n) for n in numbers) + varint(len(name)) + name
     yield f"schema {hash_of(b'mycelial schema 1', m.bytes(1), content)}"
     yield f"  table {quoted(m.bytes(1))}"
     yield from (f"  column {quoted(name)}" for name in m.all(2))
     while not key.done():
         yield f"  key {key.varint()}"
     yield from (f"  formerly {quoted(name)}" for name in m.all(4))
+    yield from (f"  policy {c} {at} {seen} {quoted(name)}" for c, at, seen, name in policies)
+
+
+def listed_text(data):
+    m = Message(data)
+    yield f"listed {quoted(m.bytes(1))} {quoted(m.bytes(2))} {quoted(m.bytes(3))}"
+    yield f"  {m.bytes(4).decode()} {quoted(m.bytes(5))} {quoted(m.bytes(6))}"
+    yield f"  rule {quoted(m.bytes(7))} at {m.number(8)}"
 
 
 def unit_text(data):
@@ -400,14 +441,16 @@ def unit_text(data):
            *tips("base", h.bytes(11)), *tips("have", h.bytes(12)),
            *(f"  floor {floor}" for floor in table(h.bytes(13), "stream", "varint")),
            f"  full {h.number(14)}", f"  body_bytes {h.number(15)}"]
-    schemas, blocks, reader = [], [], Reader(body)
+    schemas, lists, blocks, reader = [], [], [], Reader(body)
     while not reader.done():
         item = Message(reader.prefixed())
         if item.all(1):
             schemas += schema_text(item.bytes(1))
+        elif item.all(3):
+            lists += listed_text(item.bytes(3))
         else:
             blocks += block_text(item.bytes(2))
-    return out + schemas + blocks
+    return out + schemas + lists + blocks
 
 
 def main():

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "codec/codec.hpp"
+#include "core/policy/part.hpp"
 #include "tests/codec/read_body.hpp"
 
 namespace mycelial::golden {
@@ -85,6 +86,11 @@ std::string of(const Value& value) {
       return "text " + quoted(value.bytes);
     case Value::Type::blob:
       return "blob " + quoted(value.bytes);
+    case Value::Type::part: {
+      const auto part = core::get_part(value.bytes);
+      return "part " + of(static_cast<std::uint64_t>(part->kind)) + " " + quoted(part->name) + " " +
+             of(part->value);
+    }
     default:
       return "null";
   }
@@ -105,6 +111,11 @@ struct Body {
     t.line(1, "reply", std::uint64_t{m.reply});
     t.line(1, "more", std::uint64_t{!m.last_part});
     t.line(1, "push", std::uint64_t{m.push});
+    for (const auto& [stream, seq] : m.streams) t.line(1, "stream", stream, seq);
+    for (const auto& member : m.members) {
+      t.line(1, "member", member.site.hex(), member.beat, member.age_s);
+      for (const auto& [stream, seq] : member.lacks) t.line(2, "lacks", std::uint64_t{stream}, seq);
+    }
   }
   void operator()(const core::WantMessage& m) const {
     t.line(1, "want");
@@ -182,6 +193,17 @@ std::string text_of(const core::Schema& schema) {
   for (const auto& column : schema.columns) t.line(1, "column", quoted(column));
   for (const auto column : schema.key) t.line(1, "key", std::uint64_t{column});
   for (const auto& name : schema.formerly) t.line(1, "formerly", quoted(name));
+  for (const auto& p : schema.policies) {
+    t.line(1, "policy", std::uint64_t{p.column}, p.at_ms, p.seen_ms, quoted(p.name));
+  }
+  return t.take();
+}
+
+std::string text_of(const core::Overruled& listed) {
+  Text t;
+  t.line(0, "listed", quoted(listed.table), quoted(listed.identity), quoted(listed.column));
+  t.line(1, listed.kind, quoted(listed.value), quoted(listed.winner));
+  t.line(1, "rule", quoted(listed.rule), "at", listed.at_ms);
   return t.take();
 }
 
@@ -221,6 +243,7 @@ std::string decoded_text(ByteView bytes, bool is_unit, const core::Schema& known
   if (!body.ok()) return error(body.status());
   std::string out = text_of(unit->header, unit->id);
   for (const auto& schema : body->schemas) out += text_of(schema);
+  for (const auto& listed : body->overruled) out += text_of(listed);
   for (const auto& block : body->blocks) out += text_of(block.schema, block.origins, block.rows);
   return out;
 }

@@ -14,6 +14,7 @@ std::string text_of(const core::Message& message);
 std::string text_of(const core::Header& header, const Hash& id);
 std::string text_of(const core::Schema& schema);
 /// A block: rows of one table, origins numbered as in the block (0 is the baseline).
+std::string text_of(const core::Overruled& listed);
 std::string text_of(const Hash& schema, const std::vector<core::Stream>& origins,
                     const std::vector<core::RowPiece>& rows);
 

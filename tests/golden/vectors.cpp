@@ -30,6 +30,13 @@ core::HaveMessage have() {
       true,       2};
 }
 
+core::HaveMessage have_members() {
+  core::HaveMessage out{5, {}, hash(0x33), false, true, 0};
+  out.streams = {{stream(0xa1), 7}, {stream(0xb2, 1, 2), 1 << 20}, {stream(0xc3), 9}};
+  out.members = {{site(0xb2), 12, 3600, {}}, {site(0xc3), 1, 0, {{0, 5}, {2, 0}}}};
+  return out;
+}
+
 core::WantMessage want() {
   core::WantMessage out;
   out.to = 0xfedcba9876543210;
@@ -53,6 +60,7 @@ void add_messages(std::vector<Vector>& out) {
   add("message_digest", core::DigestMessage{hash(0x77)});
   add("message_have", have());
   add("message_have_part", core::HaveMessage{4, {}, hash(0x33), false, false, 1});
+  add("message_have_members", have_members());
   add("message_want", want());
   add("message_frag_own",
       frag(unit_ref(UnitKind::set, stream(0xa1), 5, 5), 0, Bytes("\0payload\xff", 9), true));
@@ -99,7 +107,8 @@ struct Unit {
   std::string text;
 };
 
-Unit unit(core::Header header, const std::vector<Table>& tables, bool embed = true) {
+Unit unit(core::Header header, const std::vector<Table>& tables, bool embed = true,
+          const std::vector<core::Overruled>& listed = {}) {
   codec::BodyWriter writer;
   std::string schemas;
   std::string blocks;
@@ -115,11 +124,16 @@ Unit unit(core::Header header, const std::vector<Table>& tables, bool embed = tr
     }
     blocks += text_of(schema, table.origins, table.rows);
   }
+  std::string lists;
+  for (const auto& what : listed) {
+    writer.add_overruled(what);
+    lists += text_of(what);
+  }
   const Bytes body = writer.finish();
   header.body_bytes = body.size();
   Unit out;
   out.bytes = codec::encode_unit(header, body);
-  out.text = text_of(header, codec::decode_unit(out.bytes)->id) + schemas + blocks;
+  out.text = text_of(header, codec::decode_unit(out.bytes)->id) + schemas + lists + blocks;
   return out;
 }
 
@@ -143,6 +157,8 @@ void add_units(std::vector<Vector>& out) {
   add("unit_known_schema", unit(set_header(7), {threats()}, false));
   add("unit_scoped", unit(scoped, {threats()}));
   add("unit_fold", unit(fold_header(), {updates()}));
+  add("unit_policies", unit(set_header(20), {policies()}));
+  add("unit_listed", unit(cut_header(), {deletes()}, true, listed()));
   add("unit_cut", unit(cut_header(), {keyless(), deletes()}));
 }
 
