@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kInMemory = 256 * 1024;         // larger units go to files
 constexpr std::uint64_t kMemoryMax = 32 * 1024 * 1024;  // of all units in memory
-constexpr std::uint64_t kSaveEvery = 4 * 1024 * 1024;   // bytes between notes of progress
+constexpr std::uint64_t kSaveEvery = 256 * 1024;        // bytes between notes of progress
 constexpr std::uint64_t kUnitMax = std::uint64_t{1} << 40;
 constexpr std::size_t kUnitsMax = 65536;
 // Beyond these only bytes next to what is there count.

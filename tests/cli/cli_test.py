@@ -86,6 +86,8 @@ class Cli(FleetTest):
         self.fails(2, "help", "frobnicate")
         self.fails(2, "sync", a.path)
         self.fails(2, "sync", a.path, "tcp://127.0.0.1:1", "--timeout", "soon")
+        for days in ("long", "0", "-1", "nan", ""):
+            self.assertIn("days", self.fails(2, "serve", a.path, "--retention", days))
         for command in ("track", "untrack"):
             self.assertIn("--all", self.fails(2, command, a.path))
             self.assertIn("not both", self.fails(2, command, a.path, "item", "--all"))

@@ -67,7 +67,7 @@ class Database:
         finally:
             db.close()
 
-    def serve(self, *peers, port=None, before=None, env=None):
+    def serve(self, *peers, port=None, before=None, env=None, more=()):
         self.peers = list(peers) or self.peers
         words = [
             MYCELIAL,
@@ -78,6 +78,7 @@ class Database:
         ]
         for peer in self.peers:
             words += ["--peer", f"tcp://127.0.0.1:{peer}"]
+        words += more
         with open(self.path + ".log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 words, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=before, env=env

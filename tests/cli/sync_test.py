@@ -8,7 +8,8 @@ import subprocess
 import time
 import unittest
 
-from fleet import ITEMS, Database, FleetTest, good, until
+from fleet import ITEMS, MYCELIAL, Database, FleetTest, good, until
+from wire import Wire
 
 
 class Sync(FleetTest):
@@ -39,6 +40,48 @@ class Sync(FleetTest):
         good("sync", b.path, f"tcp://127.0.0.1:{a.port}")
         self.assertEqual(a.digest(), b.digest())
         self.assertEqual(len(a.sql("SELECT * FROM log")), 2)
+
+    def test_a_killed_newcomer_goes_on_where_it_was(self):
+        a = self.tracked("a")
+        a.sql(
+            "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO "
+            "item SELECT i, hex(randomblob(20)) FROM n"
+        )
+        a.serve()
+
+        def fetch(name, kill_after=None):
+            """The bytes that a new file needs to get all rows."""
+            b, wire = self.tracked(name), Wire(a.port, rate=4_000_000)
+            wire.set("slow")
+            words = [MYCELIAL, "sync", b.path, f"tcp://127.0.0.1:{wire.port}"]
+            if kill_after:
+                process = subprocess.Popen(words)
+                until("half of it is there", lambda: wire.bytes > kill_after)
+                process.kill()
+                process.wait()
+                self.assertEqual(b.sql("SELECT count(*) FROM item"), [(0,)])
+            good(*words[1:])
+            self.assertEqual(b.sql("SELECT count(*) FROM item"), [(60000,)])
+            wire.close()
+            return wire.bytes
+
+        whole = fetch("b")
+        self.assertLess(fetch("c", kill_after=whole / 2), whole * 5 / 4)
+
+    def test_a_member_is_not_waited_for_longer_than_the_retention(self):
+        a, b = self.tracked("a"), self.tracked("b")
+        b.sql("INSERT INTO item VALUES(1, 'of b')")
+        a.serve(more=["--retention", "0.00002"])
+        good("sync", b.path, f"tcp://127.0.0.1:{a.port}")
+
+        def is_given_up():
+            members = json.loads(good("members", a.path, "--json"))
+            return [m["holds_back"] for m in members if not m["self"]] == [False]
+
+        until("b is given up", is_given_up)
+        a.stop()
+        a.serve()  # the file remembers
+        self.assertTrue(is_given_up())
 
     def test_writes_made_while_nothing_runs_count(self):
         a, b = self.pair()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -15,6 +16,14 @@ Arguments parse(int argc, char** argv) {
       if (i + 1 < argc) return argv[++i];
       a.error = word + " needs " + what;
       return {};
+    };
+    const auto number = [&](const std::string& what) {
+      const std::string text = value(what.c_str());
+      char* end = nullptr;
+      const double out = std::strtod(text.c_str(), &end);
+      const bool good = !text.empty() && !*end && out > 0 && out <= 1e6;
+      if (a.error.empty() && !good) a.error = word + " needs " + what + ", not '" + text + "'";
+      return good ? out : 0;
     };
     if (!options || word.empty() || word[0] != '-' || word == "-") {
       a.plain.push_back(word);
@@ -33,14 +42,9 @@ Arguments parse(int argc, char** argv) {
     } else if (word == "--peer") {
       a.peers.push_back(value("an address such as tcp://host:4100"));
     } else if (word == "--timeout") {
-      const std::string text = value("a number of seconds");
-      char* end = nullptr;
-      const double seconds = std::strtod(text.c_str(), &end);
-      if (a.error.empty() && (text.empty() || *end || !(seconds > 0) || seconds > 1e6)) {
-        a.error = "--timeout needs a number of seconds, not '" + text + "'";
-      } else if (a.error.empty()) {
-        a.timeout_ms = static_cast<std::uint32_t>(seconds * 1000);
-      }
+      a.timeout_ms = static_cast<std::uint32_t>(number("a number of seconds") * 1000);
+    } else if (word == "--retention") {
+      a.retention_s = static_cast<std::uint64_t>(std::ceil(number("a number of days") * 24 * 3600));
     } else {
       a.error = "unknown option " + word;
     }

@@ -20,7 +20,8 @@ struct Arguments {
   std::vector<std::string> listen, peers;
   bool all = false, json = false, help = false, version = false;
   std::optional<std::uint32_t> timeout_ms;
-  std::string error;  ///< Not empty: a usage error.
+  std::uint64_t retention_s = 0;  ///< 0: as the file says.
+  std::string error;              ///< Not empty: a usage error.
 };
 
 Arguments parse(int argc, char** argv);

@@ -21,8 +21,10 @@ constexpr Command kCommands[] = {
      "      tracked, names the others on stderr, and is content with one",
      track},
     {"untrack", "DB TABLE... | DB --all", "stop, and leave the database as it was found", untrack},
-    {"serve", "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]...",
-     "keep the file in sync with peers until SIGINT or SIGTERM", serve},
+    {"serve", "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]... [--retention DAYS]",
+     "keep the file in sync with peers until SIGINT or SIGTERM. A member that is silent for\n"
+     "      longer than DAYS is not waited for; the file remembers that, 30 at first",
+     serve},
     {"sync", "DB tcp://HOST:PORT [--timeout SECONDS]",
      "sync both ways once, then exit. Waits 5 seconds for a peer that does not listen yet\n"
      "      and 60 seconds for the whole, or SECONDS for either",

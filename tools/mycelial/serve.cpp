@@ -47,6 +47,7 @@ int serve(const Arguments& a) {
   if (a.plain.size() != 1) return usage_error("serve needs one database");
   const int signals = catch_signals();  // before any thread starts
   ReplicaOptions options;
+  options.retention_s = a.retention_s;
   options.log = [](const std::string& line) {
     std::fprintf(stderr, "mycelial: %s\n", line.c_str());
   };
