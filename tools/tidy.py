@@ -44,7 +44,7 @@ FOREIGN = {
     "boost/": r"lib/net/.*",
     "google/protobuf/": r"lib/codec/.*\.cpp",
     "mycelial/v1/": r"lib/codec/.*\.cpp",
-    "fmt/": r"(lib|bench|tests/(sim|storage)|tools/sim)/.*\.cpp",
+    "fmt/": r"(lib|bench|tests/(invisible|sim|storage)|tools/sim)/.*\.cpp",
     "blake2.h": r"lib/base/hash\.cpp",
     "gtest/": r"(?!)",
     "benchmark/": r"(?!)",

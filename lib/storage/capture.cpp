@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
+#include "storage/sql_tokens.hpp"
 #include "storage/triggers.hpp"
 
 namespace mycelial::storage {
@@ -37,6 +39,71 @@ std::optional<TableKind> lost_triggers(Connection& db, std::uint32_t id) {
 
 void drop_triggers(Connection& db, std::uint32_t id) {
   for (const auto& name : trigger_names(db, id)) db.exec("DROP TRIGGER " + quote_name(name));
+}
+
+/// Whether a trigger of a table, as SQLite keeps it, runs before the write.
+bool is_before(std::string_view sql) {
+  int tokens = 0;
+  for (std::size_t at = 0; at < sql.size();) {
+    const auto end = token_end(sql, at);
+    const auto token = sql.substr(at, end - at);
+    at = end;
+    if (is_blank(token) || ++tokens < 4) continue;  // CREATE TRIGGER name
+    return !is_keyword(token, "AFTER");
+  }
+  return true;
+}
+
+struct AppTrigger {
+  std::string name, sql;
+  std::int64_t number = 0;  ///< SQLite runs those with greater numbers first.
+};
+
+std::vector<AppTrigger> app_triggers_of(Connection& db, const std::string& table) {
+  std::vector<AppTrigger> out;
+  Statement s(db,
+              "SELECT name, sql, rowid FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
+              "COLLATE NOCASE AND name NOT LIKE 'mycelial %' ORDER BY rowid");
+  s.bind_text(1, table);
+  while (s.step()) {
+    out.push_back({std::string(s.text(0)), std::string(s.text(1)), s.integer(2)});
+  }
+  return out;
+}
+
+/// The application's BEFORE triggers run first, so that ours see what they did to rows that may be
+/// in the way: those that are older than ours are made anew, as they are.
+void renew_before_triggers(Connection& db, const std::string& table) {
+  for (const auto& trigger : app_triggers_of(db, table)) {
+    if (!is_before(trigger.sql)) continue;
+    Transaction renewing(db);
+    try {
+      db.exec("DROP TRIGGER " + quote_name(trigger.name));
+      db.exec(trigger.sql);
+      renewing.commit();
+    } catch (const SqliteError& e) {
+      if (e.primary() != SQLITE_ERROR) throw;  // it does not fit the schema any more: it stays
+    }
+  }
+}
+
+/// The application's AFTER triggers run last, so that what they do, or fail at, is journaled behind
+/// the write itself.
+bool is_out_of_order(Connection& db, const TableInfo& table) {
+  std::int64_t last_before = 0, first_after = std::numeric_limits<std::int64_t>::max();
+  Statement s(db, "SELECT sql, rowid FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
+  const auto prefix = fmt::format("mycelial {} %", table.id);
+  s.bind_text(1, prefix);
+  while (s.step()) {
+    if (is_before(s.text(0))) {
+      last_before = std::max(last_before, s.integer(1));
+    } else {
+      first_after = std::min(first_after, s.integer(1));
+    }
+  }
+  return std::ranges::any_of(app_triggers_of(db, table.name), [&](const AppTrigger& t) {
+    return is_before(t.sql) ? t.number < last_before : t.number > first_after;
+  });
 }
 
 /// Which bit of the mask stands for which column, as the trigger on UPDATE says it.
@@ -86,11 +153,19 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   out.columns = number_columns(db, t, watched_columns(db, t.id));
   widen_journal(db, t.key.size());
   drop_triggers(db, t.id);
-  for (const auto& [trigger, sql] : capture_triggers(t)) db.exec(sql);
-  // Any index keeps VACUUM from renumbering rowids, which journal and book go by.
+  bool renewed = false;
+  for (const auto& [trigger, sql] : capture_triggers(t)) {
+    if (!renewed && !is_before(sql)) {
+      renew_before_triggers(db, t.name);
+      renewed = true;
+    }
+    db.exec(sql);
+  }
+  // Any index keeps VACUUM from renumbering rowids, which journal and book go by. This one names no
+  // column, so that each can be dropped.
   if (t.kind == TableKind::keyless && !has_index(db, t.name)) {
-    db.exec(fmt::format("CREATE INDEX mycelial_keep_{} ON {}({}) WHERE 0", t.id, quote_name(t.name),
-                        quote_name(t.columns[0].name)));
+    db.exec(
+        fmt::format("CREATE INDEX mycelial_keep_{} ON {}(0) WHERE 0", t.id, quote_name(t.name)));
   }
   Statement s(db, "UPDATE mycelial_table SET armed = ?2, tracked = 1 WHERE id = ?1");
   s.bind(1, t.id).bind_text(2, std::to_string(static_cast<int>(t.kind))).run();
@@ -155,7 +230,7 @@ bool needs_arming(Connection& db, const TableInfo& table) {
     s.reset();
     if (!same) return true;
   }
-  return false;
+  return is_out_of_order(db, table);
 }
 
 }  // namespace mycelial::storage

@@ -73,6 +73,10 @@ bool StoreImpl::await_missing(bool may_write) {
   std::erase_if(gone_, [&](const auto& g) { return !missing.contains(g.first); });
   const auto now = options_.clock->monotonic_ms();
   for (const auto& [id, name] : missing) {
+    if (untracking_all_) {
+      forget(id);
+      continue;
+    }
     const auto since = gone_.try_emplace(id, now).first->second;
     if (now - since >= kRebuildMs && !may_write) {
       arming_due_ = true;

@@ -337,6 +337,7 @@ class StoreImpl final : public Store {
   std::map<Hash, core::UnitRef> cuts_;  // made for peers, in this run
   Bytes nonce_, nonce_before_;          // the second one until the first is committed
   std::int64_t schema_version_ = -1;
+  bool untracking_all_ = false;                    // nobody waits for tables to come back
   bool arming_due_ = false;                        // a read found triggers that do not fit
   std::map<std::uint32_t, ColumnMoves> rearmed_;   // in this transaction
   std::map<std::uint32_t, TableKind> rebuilt_;     // the same: what they were

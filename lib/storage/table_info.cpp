@@ -9,6 +9,7 @@
 
 #include "storage/index_text.hpp"
 #include "storage/names.hpp"
+#include "storage/sql_tokens.hpp"
 
 namespace mycelial::storage {
 namespace {
@@ -17,6 +18,33 @@ std::string upper(std::string_view in) {
   std::string out(in);
   for (auto& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return out;
+}
+
+/// A default, as an expression: a name stands for a text there, and for a column elsewhere. Empty
+/// if it calls functions.
+std::string constant_default(std::string_view text) {
+  const bool name = std::isalpha(static_cast<unsigned char>(text[0])) != 0 || text[0] == '"' ||
+                    text[0] == '`' || text[0] == '[';
+  const bool alone = token_end(text, 0) == text.size();
+  const auto is = [&](const char* keyword) { return is_keyword(text, keyword); };
+  if (alone && (is("NULL") || is("TRUE") || is("FALSE"))) return std::string(text);
+  if (alone && name)
+    return is("CURRENT_TIME") || is("CURRENT_DATE") || is("CURRENT_TIMESTAMP")
+               ? std::string(text)
+               : quote_text(unquoted(text));
+  std::string_view before;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = token_end(text, at);
+    const auto token = text.substr(at, end - at);
+    at = end;
+    if (is_blank(token)) continue;
+    const bool called =
+        !before.empty() &&
+        (std::isalpha(static_cast<unsigned char>(before[0])) != 0 || before[0] == '"');
+    if (token == "(" && called) return {};
+    before = token;
+  }
+  return std::string(text);
 }
 
 /// The rules of SQLite's documentation, "Determination Of Column Affinity".
@@ -87,9 +115,15 @@ std::uint32_t position(const TableInfo& t, std::string_view name) {
 void read_text(Connection& db, const TableInfo& t, UniqueIndex& u) {
   Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1");
   if (!s.bind_text(1, u.name).step()) return;
-  auto text = read_index_text(s.text(0));
-  u.terms = std::move(text.terms);
-  u.where = std::move(text.where);
+  if (s.is_null(0)) {  // a constraint: columns, of which some are generated
+    for (const auto& name : index_columns(db, u.name).names) {
+      u.terms.push_back("[" + name + "]");  // "name" could be a text
+    }
+  } else {
+    auto text = read_index_text(s.text(0));
+    u.terms = std::move(text.terms);
+    u.where = std::move(text.where);
+  }
   u.columns.clear();
   for (std::uint32_t i = 0; i < t.columns.size(); ++i) {
     const auto names_it = [&](const auto& sql) { return mentions(sql, t.columns[i].name); };
@@ -162,7 +196,9 @@ TableInfo read_table(Connection& db, const std::string& name) {
   }
   std::vector<std::pair<int, std::uint32_t>> key;
   std::string key_type;
-  Statement s(db, "SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid");
+  Statement s(db,
+              "SELECT name, type, pk, hidden, \"notnull\", dflt_value FROM pragma_table_xinfo(?1) "
+              "ORDER BY cid");
   s.bind_text(1, t.name);
   while (s.step()) {
     if (s.integer(3) != 0) continue;  // generated
@@ -172,6 +208,7 @@ TableInfo read_table(Connection& db, const std::string& name) {
     c.typed_any = c.affinity == Affinity::blob || upper(s.text(1)) == "ANY";
     c.bytewise = declared_collation(db, t.name, c.name) == "BINARY";
     c.key_position = static_cast<int>(s.integer(2));
+    if (s.integer(4) != 0 && !s.text(5).empty()) c.instead_of_null = constant_default(s.text(5));
     if (c.key_position > 0) {
       key.emplace_back(c.key_position, static_cast<std::uint32_t>(t.columns.size()));
       key_type = upper(s.text(1));

@@ -31,6 +31,9 @@ struct ColumnInfo {
   int key_position = 0;    ///< 1-based place in the declared key, 0 if not in it.
   Collation collation = Collation::binary;  ///< Of the key index, for key columns.
   bool bytewise = false;  ///< Declared without a collation: text is compared byte by byte.
+  /// What REPLACE puts in the place of NULL, as SQL: the column is NOT NULL and has a default.
+  /// Empty if it is a function, which may give another value next time.
+  std::string instead_of_null = {};
 };
 
 struct UniqueIndex {

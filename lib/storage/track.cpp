@@ -282,11 +282,13 @@ Status StoreImpl::untrack_all() {
   if (Status s = read_only([&] { any = Meta::exists(db_); }); !s.ok() || !any) return s;
   std::string mode;
   bool drop_sequence = false;
+  untracking_all_ = true;
   Status status = write([&] {
     while (!tables_.empty()) untrack_one(tables_.begin()->first);
     mode = meta_.get("journal_mode");
     drop_sequence = meta_.get_integer("made_sequence") != 0;
   });
+  untracking_all_ = false;
   if (!status.ok()) return status;
   status = guard([&] {
     segments_.reset();

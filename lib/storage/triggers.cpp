@@ -26,8 +26,8 @@ class Writer {
 
   std::vector<std::pair<std::string, std::string>> all() {
     before_insert();
-    after_insert();
     before_update();
+    after_insert();
     after_update();
     after_delete();
     return std::move(out_);
@@ -40,6 +40,13 @@ class Writer {
   }
   std::string column(const std::string& of, std::uint32_t i) const {
     return of + "." + quote_name(t_.columns[i].name);
+  }
+  /// What the new row will have, if the statement replaces: NEW does not show yet that a default
+  /// comes in the place of NULL.
+  std::string wanted(std::uint32_t i) const {
+    const auto& instead = t_.columns[i].instead_of_null;
+    const auto given = column("NEW", i);
+    return instead.empty() ? given : fmt::format("ifnull({}, {})", given, instead);
   }
   std::string rowid(const std::string& of) const {
     return has_rowid() ? of + "." + row_ : std::string("0");
@@ -73,7 +80,7 @@ class Writer {
       std::string all;
       for (std::size_t i = 0; i < columns.size(); ++i) {
         all += fmt::format("{}{} = {} COLLATE {}", i ? " AND " : "", column("t", columns[i]),
-                           column("NEW", columns[i]), collation(i));
+                           wanted(columns[i]), collation(i));
       }
       where += (where.empty() ? "(" : " OR (") + all + ")";
     };
@@ -95,14 +102,15 @@ class Writer {
   /// of NEW inside.
   std::string claims_the_same(const UniqueIndex& u) const {
     std::vector<std::string> values;
-    for (std::uint32_t i = 0; i < t_.columns.size(); ++i) values.push_back(column("NEW", i));
+    for (std::uint32_t i = 0; i < t_.columns.size(); ++i) values.push_back(wanted(i));
     const std::string row = row_of(t_, values);
-    std::string out;
+    // Terms may raise errors for rows that are not in the index.
+    const std::string holds = u.where.empty() ? "" : " WHERE " + u.where;
+    std::string out = u.where.empty() ? "" : fmt::format("({})", u.where);
     for (std::size_t i = 0; i < u.terms.size(); ++i) {
-      out += fmt::format("{}({}) = (SELECT {} FROM {}) COLLATE {}", i ? " AND " : "", u.terms[i],
-                         u.terms[i], row, collation_name(u.collations[i]));
+      out += fmt::format("{}({}) = (SELECT {} FROM {}{}) COLLATE {}", out.empty() ? "" : " AND ",
+                         u.terms[i], u.terms[i], row, holds, collation_name(u.collations[i]));
     }
-    if (!u.where.empty()) out += fmt::format(" AND ({0}) AND (SELECT {0} FROM {1})", u.where, row);
     return out;
   }
   std::string in_the_way_where(const std::string& where) const {
