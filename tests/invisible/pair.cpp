@@ -161,10 +161,11 @@ std::string Pair::do_untrack() {
 /// Whether VACUUM would number the rows of a table anew; it leaves those of tracked tables alone.
 bool Pair::renumbers() {
   return !plain_
-              ->texts("SELECT name FROM pragma_table_list AS t WHERE schema = 'main' AND type = "
-                      "'table' AND NOT wr AND name NOT LIKE 'sqlite%' AND NOT EXISTS (SELECT 1 "
-                      "FROM pragma_index_list(t.name)) AND NOT EXISTS (SELECT 1 FROM "
-                      "pragma_table_info(t.name) WHERE pk)")
+              ->texts(
+                  "SELECT name FROM pragma_table_list AS t WHERE schema = 'main' AND type = "
+                  "'table' AND NOT wr AND name NOT LIKE 'sqlite%' AND NOT EXISTS (SELECT 1 "
+                  "FROM pragma_index_list(t.name)) AND NOT EXISTS (SELECT 1 FROM "
+                  "pragma_table_info(t.name) WHERE pk)")
               .empty();
 }
 
