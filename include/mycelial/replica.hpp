@@ -170,8 +170,9 @@ class MYCELIAL_API Replica {
   virtual Status seal() = 0;
 
   virtual Result<ReplicaStatus> status() = 0;
-  /// What is not shown as it was written: the same at every replica that holds the same sets, but
-  /// for what only its own schema does not show ("parked").
+  /// What is not shown as it was written. A write that nobody sees and nobody had seen when it was
+  /// overruled is listed by those where the two met, and by those who got the outcome from them at
+  /// once; after several concurrent writes to one cell, replicas may list different ones.
   virtual Result<std::vector<Conflict>> conflicts() = 0;
   /// Hexadecimal; equal if and only if tracked tables hold equal rows.
   virtual Result<std::string> digest() = 0;
