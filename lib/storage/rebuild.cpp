@@ -29,6 +29,7 @@ class Sealer::Rebuild {
     read_present();
     by_key();
     by_order();
+    begin_replaced();
     if (was_there_ && kept_ == 0) return give_up();
     bury_rest();
     add_rest();
@@ -51,7 +52,7 @@ class Sealer::Rebuild {
     bool taken = false;
   };
 
-  Touched& row(const Known& k) { return t_.touched[k.row]; }
+  Touched& row(const Known& k) const { return t_.touched[k.row]; }
 
   /// Everything that the table showed, as the book and the journal have it.
   void enter_all() {
@@ -160,6 +161,22 @@ class Sealer::Rebuild {
     } else {
       by_content_ = true;
       kept_ += there.size();
+    }
+  }
+
+  /// Rows that were replaced under the same key before: the table has fewer rows than were
+  /// inserted. The old one was found by the key, but the row there is another.
+  void begin_replaced() {
+    const auto unplaced = std::ranges::count_if(
+        known_, [&](const Known& k) { return !k.kept && row(k).is_new && !row(k).hidden; });
+    if (unplaced <= std::ranges::count(present_, false, &Present::taken)) return;
+    for (const auto& k : known_) {
+      const auto& slot = t_.slots.at(k.place);
+      if (!k.kept || !slot.in_the_way || !t_.inserts.contains(slot.intent)) continue;
+      auto& r = row(k);
+      r.fresh = true;
+      r.last = time_;
+      r.columns.clear();
     }
   }
 

@@ -149,6 +149,7 @@ void Sealer::replay(const JournalEntry& e) {
       bury(t, slot, &e, false);
       add_row(t, e, number, time);
       slot = {static_cast<int>(t.touched.size()) - 1, false, 0};
+      if (s_.rebuilt_.contains(e.table)) t.inserts.insert(t.done);
       ++t.done;
       break;
     case Op::update: {
