@@ -68,7 +68,7 @@ struct Sealer::Table {
   std::uint64_t done = 0;  // inserts and the like so far: what is in the way is so for the next one
   bool buried = false;     // some row was: its identity may be back in another slot
   bool rebuilt = false;    // places are those of the new table: rebuild.cpp
-  std::unordered_set<std::uint64_t> inserts;  // which of `done` were, before it was rebuilt
+  std::unordered_set<std::uint64_t> inserts;  // which of `done` were; only if it was rebuilt
 
   /// WITHOUT ROWID: the number that stands for a key.
   std::int64_t slot_of(const core::Identity& identity) {
