@@ -2,6 +2,16 @@
 include(GoogleTest)
 find_package(GTest REQUIRED)
 
+# mycelial_test_library(NAME SOURCES file... [LIBS target...])
+# What several test programs share.
+function(mycelial_test_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC mycelial_static GTest::gtest ${arg_LIBS}
+                        PRIVATE mycelial_warnings)
+endfunction()
+
 # mycelial_test(NAME SOURCES file... [LIBS target...] [LABELS label...])
 # A GoogleTest program; its cases become ctest tests.
 function(mycelial_test name)
@@ -10,6 +20,10 @@ function(mycelial_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE mycelial_static mycelial_warnings GTest::gtest_main
                         ${arg_LIBS})
+  if(MYCELIAL_SANITIZER)
+    # The code under test is optimised; optimising its tests takes longer than running them.
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
 endfunction()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of the store, and what they share. One file per idea:
 //   store.cpp  opening, transactions, identity    track.cpp   tracking, baseline, schema changes
-//   seal.cpp   journal -> change set              arrivals.cpp  units that can be applied
+//   replay.cpp  journal -> rows that were touched  seal.cpp  those rows -> change set
+//   arrivals.cpp  units that can be applied
 //   apply.cpp  unit -> rows                       settle.cpp  UNIQUE: who is shown
 //   tail.cpp   sets kept for peers                cut.cpp     all that a peer lacks
 //   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check

@@ -215,7 +215,7 @@ void Simulation::step() {
   const auto& p = options_.profile;
   const bool backups = options_.plant && options_.plant->when == Plant::When::opening;
   switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, backups ? 30u : 2u, 2,
-                            options_.rebuilds ? 4u : 0u})) {
+                            options_.random_tables ? 4u : 0u})) {
     case write:
       return node.client().act();
     case burst:

@@ -21,7 +21,6 @@ struct Options {
   std::string disk = "/dev/shm";  ///< A folder for the files of the run.
   const Plant* plant = nullptr;   ///< A bug that the run shall find.
   bool random_tables = false;     ///< Instead of one of each kind.
-  bool rebuilds = false;          ///< Tables are made anew, too.
   bool verbose = false;
   bool keep = false;  ///< Leave the files there.
 };

@@ -31,7 +31,6 @@ and virtual time, breaks everything that may break, and checks the laws.
   --profile P       drone, ship or vehicle (default: by seed)
   --random-tables   tables drawn by seed, some with merge policies and foreign keys,
                     instead of one of each kind
-  --rebuilds        tables are made anew, too, as migrations do
   --disk DIR        where the files are while a run lasts (default /dev/shm)
   --plant NAME      plant this bug (--prove lists them)
   --prove           plant every bug, each in seeds from 1 on until it is found
@@ -103,8 +102,6 @@ std::optional<Arguments> parse(const std::vector<std::string>& words) {
       out.prove = true;
     } else if (words[i] == "--random-tables") {
       out.options.random_tables = true;
-    } else if (words[i] == "--rebuilds") {
-      out.options.rebuilds = true;
     } else if (words[i] == "--keep") {
       out.options.keep = true;
     } else if (words[i] == "--verbose") {
@@ -133,7 +130,7 @@ void print_failure(const Options& o, const Report& report) {
       "seed {} failed at step {}: {}\n"
       "  again: mycelial-sim --seed {} --nodes {} --steps {} --profile {}{}\n",
       o.seed, report.step, report.failure, o.seed, o.nodes, o.steps, o.profile.name,
-      std::string(o.random_tables ? " --random-tables" : "") + (o.rebuilds ? " --rebuilds" : ""));
+      o.random_tables ? " --random-tables" : "");
   std::fflush(stdout);
 }
 
