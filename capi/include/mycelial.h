@@ -129,6 +129,12 @@ MYCELIAL_CAPI mycelial_code mycelial_untrack(mycelial_replica* replica, const ch
 MYCELIAL_CAPI mycelial_code mycelial_untrack_all(mycelial_replica* replica,
                                                  mycelial_error* error) MYCELIAL_NOEXCEPT;
 
+/* Runs ALTER TABLE statements, all or none. Needed for DROP COLUMN alone, which SQLite refuses to
+ * others while triggers name the column; what it held stays known, for peers that have it. Errors:
+ * NOT_FOUND, INVALID_ARGUMENT (not ALTER TABLE), SCHEMA (refused; nothing is changed), BUSY. */
+MYCELIAL_CAPI mycelial_code mycelial_alter(mycelial_replica* replica, const char* sql,
+                                           mycelial_error* error) MYCELIAL_NOEXCEPT;
+
 /* The outcome of mycelial_track_all, table by table. */
 typedef struct mycelial_tables mycelial_tables;
 /* Tracks every ordinary table; `out` may be NULL. */
@@ -254,6 +260,7 @@ typedef struct mycelial_conflict {
   const char* winner;
   const char* rule;
   const char* since; /* UTC, ISO 8601 */
+  const char* id;    /* for mycelial_resolve; the same on all replicas */
 } mycelial_conflict;
 
 typedef struct mycelial_conflicts mycelial_conflicts; /* a cursor */
@@ -264,6 +271,18 @@ MYCELIAL_CAPI mycelial_code mycelial_get_conflicts(mycelial_replica* replica,
 MYCELIAL_CAPI int mycelial_conflicts_next(mycelial_conflicts* cursor,
                                           mycelial_conflict* out) MYCELIAL_NOEXCEPT;
 MYCELIAL_CAPI void mycelial_conflicts_free(mycelial_conflicts* cursor) MYCELIAL_NOEXCEPT;
+
+enum {
+  MYCELIAL_RESTORE = 1, /* what is listed shows from now on; what hid or overruled it gives way */
+  MYCELIAL_DISMISS = 2, /* a hidden row is deleted, a value is not listed any more */
+  MYCELIAL_CHANGE = 3   /* a hidden row gets another value in a column */
+};
+/* Decides a conflict, for all replicas. `id`: its id, or the start of it if no other begins like
+ * that. `column` and `value` (an SQL literal) are for MYCELIAL_CHANGE, else ignored. Errors:
+ * NOT_FOUND, INVALID_ARGUMENT, SCHEMA (a constraint forbids it; nothing is changed), BUSY. */
+MYCELIAL_CAPI mycelial_code mycelial_resolve(mycelial_replica* replica, const char* id,
+                                             uint32_t how, const char* column, const char* value,
+                                             mycelial_error* error) MYCELIAL_NOEXCEPT;
 
 /* Verifies the bookkeeping. `out` lists what is wrong, one line each; empty: sound. */
 MYCELIAL_CAPI mycelial_code mycelial_check(mycelial_replica* replica, mycelial_text** out,

@@ -100,6 +100,12 @@ mycelial_code mycelial_untrack(mycelial_replica* replica, const char* table,
               [](Replica& r, const std::string& name) { return r.untrack(name); });
 }
 
+mycelial_code mycelial_alter(mycelial_replica* replica, const char* sql,
+                             mycelial_error* error) noexcept {
+  return with(replica, sql, "sql", error,
+              [](Replica& r, const std::string& text) { return r.alter(text); });
+}
+
 mycelial_code mycelial_untrack_all(mycelial_replica* replica, mycelial_error* error) noexcept {
   return with(replica, error, [](Replica& r) { return r.untrack_all(); });
 }
@@ -172,6 +178,24 @@ mycelial_code mycelial_on_change(mycelial_replica* replica, mycelial_change_fn f
       fn(owned->get(), &change);
     });
     return {};
+  });
+}
+
+mycelial_code mycelial_resolve(mycelial_replica* replica, const char* id, uint32_t how,
+                               const char* column, const char* value,
+                               mycelial_error* error) noexcept {
+  return with(replica, id, "id", error, [&](Replica& r, const std::string& name) -> Status {
+    if (how < MYCELIAL_RESTORE || how > MYCELIAL_CHANGE) {
+      return {Errc::invalid_argument, "how is MYCELIAL_RESTORE, _DISMISS or _CHANGE"};
+    }
+    Resolution wanted{static_cast<Resolution::Kind>(how), {}, {}};
+    if (how == MYCELIAL_CHANGE) {
+      if (column == nullptr) return null_argument("column");
+      if (value == nullptr) return null_argument("value");
+      wanted.column = column;
+      wanted.value = value;
+    }
+    return r.resolve(name, wanted);
   });
 }
 

@@ -127,6 +127,7 @@ int mycelial_conflicts_next(mycelial_conflicts* cursor, mycelial_conflict* out) 
     entry.winner = from.winner.c_str();
     entry.rule = from.rule.c_str();
     entry.since = from.since.c_str();
+    entry.id = from.id.c_str();
     return entry;
   });
 }

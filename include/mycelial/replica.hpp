@@ -65,6 +65,7 @@ struct ReplicaStatus {
   std::string path;
   std::string site;  ///< Hexadecimal site id of this file.
   std::vector<TrackedTable> tables;
+  std::vector<TrackedTable> untracked;  ///< The other tables; a reason if they cannot be tracked.
   std::vector<PeerInfo> peers;
   std::uint64_t journal_entries = 0;  ///< Captured, not sealed yet.
   std::uint64_t sets_held = 0;        ///< Dots held, over all streams.
@@ -91,16 +92,30 @@ struct MemberInfo {
 
 /// One thing that is not shown as it was written, and why.
 struct Conflict {
-  std::string table;
-  std::string row;     ///< The row's key, or its identity when it has none.
-  std::string column;  ///< Empty: the whole row.
+  std::string table = {};
+  std::string row = {};     ///< The row's key, or its identity when it has none.
+  std::string column = {};  ///< Empty: the whole row.
   /// "hidden", "parked", "superseded", "deleted", "restored", "orphan" (refers to nothing) or
   /// "policy".
-  std::string kind;
-  std::string value;   ///< What is not shown, as SQL literal(s).
-  std::string winner;  ///< What is shown instead, if anything.
-  std::string rule;    ///< Which rule decided.
-  std::string since;   ///< When it was written, as far as that is known. UTC, ISO 8601.
+  std::string kind = {};
+  std::string value = {};   ///< What is not shown, as SQL literal(s).
+  std::string winner = {};  ///< What is shown instead, if anything.
+  std::string rule = {};    ///< Which rule decided.
+  std::string since = {};   ///< When it was written, as far as that is known. UTC, ISO 8601.
+  /// Names it to Replica::resolve; the same on all replicas. Empty: a summary of many.
+  std::string id = {};
+};
+
+/// What becomes of a conflict: see Replica::resolve.
+struct Resolution {
+  enum class Kind : std::uint8_t {
+    restore = 1,  ///< What is listed shows from now on; what hid it or overruled it gives way.
+    dismiss = 2,  ///< It is given up: a hidden row is deleted, a value is not listed any more.
+    change = 3,   ///< A hidden row gets another value, with which it can be shown.
+  };
+  Kind kind = Kind::dismiss;
+  std::string column;  ///< change: which...
+  std::string value;   ///< ...and its new value, an SQL literal: 12, 'text', x'00ff', NULL.
 };
 
 /// A merge policy that somebody chose: see Replica::set_policy.
@@ -142,6 +157,13 @@ class MYCELIAL_API Replica {
   virtual Status untrack(const std::string& table) = 0;
   virtual Status untrack_all() = 0;
 
+  /// Runs ALTER TABLE statements, all or none. Needed for DROP COLUMN alone, which SQLite refuses
+  /// to others while triggers name the column. What the column held stays known, for peers that
+  /// have it. Holds the write lock meanwhile: seconds for a million rows.
+  /// Errors: not_found (nothing is tracked), invalid_argument (not ALTER TABLE), schema (SQLite
+  /// refuses it; nothing is changed), busy.
+  virtual Status alter(const std::string& sql) = 0;
+
   /// Chooses how concurrent writes of a column merge, or those of all columns of a table (empty
   /// `column`): "lww" (the default), "fww", "max", "min", "counter", "set", "json", the name of a
   /// policy in ReplicaOptions::policies, or, for a table, "row". For a column of a foreign key also
@@ -174,6 +196,12 @@ class MYCELIAL_API Replica {
   /// overruled is listed by those where the two met, and by those who got the outcome from them at
   /// once; after several concurrent writes to one cell, replicas may list different ones.
   virtual Result<std::vector<Conflict>> conflicts() = 0;
+  /// Decides a conflict, for all replicas. `conflict`: Conflict::id, or the start of it if no other
+  /// begins like that. Restoring a value writes it as the application would; rows that are gone,
+  /// parked or without a parent are for SQL to mend.
+  /// Errors: not_found, invalid_argument (ambiguous, or not for this conflict), schema (a
+  /// constraint forbids it; nothing is changed), busy.
+  virtual Status resolve(const std::string& conflict, const Resolution& how) = 0;
   /// Hexadecimal; equal if and only if tracked tables hold equal rows.
   virtual Result<std::string> digest() = 0;
   /// Verifies the bookkeeping against the tables; names what is wrong. Empty: sound.

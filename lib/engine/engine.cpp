@@ -143,6 +143,26 @@ Status Engine::untrack_all() {
   return status;
 }
 
+Status Engine::alter(const std::string& sql) {
+  Status status = usable();
+  if (status.ok())
+    input([&] {
+      status = told(store_->alter(sql));
+      schedule_.dirty(now());
+    });
+  return status;
+}
+
+Status Engine::resolve(const std::string& conflict, const Resolution& how) {
+  Status status = usable();
+  if (status.ok())
+    input([&] {
+      status = told(store_->resolve(conflict, how));
+      schedule_.dirty(now());
+    });
+  return status;
+}
+
 Status Engine::set_policy(const std::string& table, const std::string& column,
                           const std::string& policy) {
   Status status = usable();

@@ -52,6 +52,8 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   Result<std::vector<TrackedTable>> track_all();
   Status untrack(const std::string& table);
   Status untrack_all();
+  Status alter(const std::string& sql);
+  Status resolve(const std::string& conflict, const Resolution& how);
   Status set_policy(const std::string& table, const std::string& column, const std::string& policy);
   Result<std::vector<PolicyInfo>> policies();
   Status add_transport(std::unique_ptr<Transport> transport);

@@ -75,6 +75,12 @@ class Shell final : public Replica {
   Status untrack_all() override {
     return patient<Status>([](Engine& e) { return e.untrack_all(); });
   }
+  Status alter(const std::string& sql) override {
+    return patient<Status>([sql](Engine& e) { return e.alter(sql); });
+  }
+  Status resolve(const std::string& conflict, const Resolution& how) override {
+    return patient<Status>([conflict, how](Engine& e) { return e.resolve(conflict, how); });
+  }
   Status set_policy(const std::string& table, const std::string& column,
                     const std::string& policy) override {
     return patient<Status>(

@@ -108,6 +108,22 @@ void AppTriggers::resume() {
   for (const auto& copy : copies_) db_.exec(copy.sql);
 }
 
+void AppTriggers::as_application(const std::function<void()>& work) {
+  pause();
+  is_ready_ = false;
+  const auto set = [this](int on) {
+    sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, on, nullptr);
+  };
+  set(1);
+  try {
+    work();
+  } catch (...) {
+    set(0);
+    throw;
+  }
+  set(0);
+}
+
 void AppTriggers::blame(const std::string& table, const std::string& why) {
   blamed_[lower_case(table)] = why;
   is_ready_ = false;

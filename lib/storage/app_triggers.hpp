@@ -6,6 +6,7 @@
 // RAISE and writes to tracked tables, and only of triggers that do more than these.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -40,6 +41,8 @@ class AppTriggers {
   bool may_fire(const std::string& table) const;
   void pause();   ///< Takes all copies away.
   void resume();  ///< And makes them again.
+  /// Lets all triggers of the file run on what `work` writes, ours too, as on an application's.
+  void as_application(const std::function<void()>& work);
   /// Paused, a write succeeded that had failed: the table's copies stay away from now on.
   void blame(const std::string& table, const std::string& why);
 

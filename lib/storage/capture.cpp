@@ -172,6 +172,10 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   return out;
 }
 
+void lay_down(Connection& db, std::uint32_t id) {
+  drop_triggers(db, id);
+}
+
 void disarm(Connection& db, std::uint32_t id) {
   drop_triggers(db, id);
   db.exec(fmt::format("DROP INDEX IF EXISTS mycelial_keep_{}", id));

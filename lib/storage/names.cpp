@@ -179,4 +179,12 @@ std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,
   return out;
 }
 
+std::vector<std::uint32_t> dropped_columns(Connection& db, std::uint32_t table) {
+  std::vector<std::uint32_t> out;
+  for (const auto& k : known_columns(db, table)) {
+    if (k.place == kDropped) out.push_back(k.id);
+  }
+  return out;
+}
+
 }  // namespace mycelial::storage

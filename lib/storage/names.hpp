@@ -65,4 +65,7 @@ std::vector<std::uint32_t> column_numbers(Connection& db, std::uint32_t table,
 std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,
                                                                 std::uint32_t table);
 
+/// Numbers of columns that the table had and has no more.
+std::vector<std::uint32_t> dropped_columns(Connection& db, std::uint32_t table);
+
 }  // namespace mycelial::storage

@@ -129,25 +129,26 @@ void Orphans::care() {
   s_.vanished_.clear();
 }
 
-void Orphans::list(TableIo& io, std::vector<Conflict>& out) {
+void Orphans::list(TableIo& io, std::vector<StoreImpl::Listed>& out) {
   for (const auto& key : s_.references_from(io)) {
     std::int64_t listed = 0;
     for (const auto& holder : io.rows_without_parent(key, kListed + 1)) {
-      Conflict c;
-      c.table = io.info().name;
-      c.kind = "orphan";
+      Conflict c{.table = io.info().name,
+                 .kind = "orphan",
+                 .rule = fmt::format("no row of {} has this key", key.parent->name)};
       if (listed++ == kListed) {
         c.value = fmt::format("and more of {}", key.name());
-      } else if (const auto values = io.read({holder.rowid, holder.key})) {
+        out.push_back({std::move(c), io.info().id, {}, 0});
+        continue;
+      }
+      if (const auto values = io.read({holder.rowid, holder.key})) {
         for (const auto position : key.from) {
           c.column += (c.column.empty() ? "" : ", ") + io.info().columns[position].name;
           c.value += (c.value.empty() ? "" : ", ") + to_literal((*values)[position]);
         }
         io.release();
-        c.row = describe_identity(s_.identity_of(io, holder));
       }
-      c.rule = fmt::format("no row of {} has this key", key.parent->name);
-      out.push_back(std::move(c));
+      s_.add_listed(out, io.info().id, s_.identity_of(io, holder), std::move(c));
     }
   }
 }

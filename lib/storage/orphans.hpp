@@ -18,7 +18,7 @@ class Orphans {
   /// Inside a write transaction that has applied units.
   void care();
   /// Rows that refer to nothing, whatever the reason.
-  void list(TableIo& io, std::vector<Conflict>& out);
+  void list(TableIo& io, std::vector<StoreImpl::Listed>& out);
 
  private:
   using Vanished = StoreImpl::Vanished;

@@ -7,6 +7,7 @@ namespace mycelial::storage {
 namespace {
 
 constexpr std::int64_t kListedMax = 10000;
+constexpr std::string_view kDismissed = "dismissed ";
 
 core::Overruled overruled_at(Connection& db, Statement& s) {
   return {wire_name(db, static_cast<std::uint32_t>(s.number(0))),
@@ -31,12 +32,22 @@ void StoreImpl::trim_conflicts() {
       .run();
 }
 
-/// Unless it is listed already: it may come by a cut, too.
+/// Unless it is listed already: it may come by a cut, too. "dismissed superseded" takes the place
+/// of what was "superseded", and keeps it from coming back.
 void StoreImpl::note_conflict(std::uint32_t table, const core::Overruled& o) {
+  if (o.kind.starts_with(kDismissed)) {
+    Statement& listed = db_.cached(
+        "DELETE FROM mycelial_conflict WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND kind = ?4 "
+        "AND value = ?5 AND at = ?6");
+    listed.bind(1, table).bind_blob(2, o.identity).bind_text(3, o.column);
+    listed.bind_text(4, std::string_view(o.kind).substr(kDismissed.size()));
+    listed.bind_text(5, o.value).bind(6, o.at_ms).run();
+  }
   Statement& s = db_.cached(
       "INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
       "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM mycelial_conflict "
-      "WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND kind = ?4 AND value = ?5)");
+      "WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND value = ?5 AND (kind = ?4 OR kind = "
+      "'dismissed ' || ?4 AND at = ?8))");
   s.bind(1, table).bind_blob(2, o.identity).bind_text(3, o.column).bind_text(4, o.kind);
   s.bind_text(5, o.value).bind_text(6, o.winner).bind_text(7, o.rule).bind(8, o.at_ms);
   s.run();

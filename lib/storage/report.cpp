@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What people ask: status, conflicts, digest, check.
+// What people ask: status, digest, check.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <limits>
 
-#include "storage/orphans.hpp"
+#include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
-
-std::string iso_time(std::uint64_t ms) {
-  if (ms == 0) return {};  // before the table was tracked
-  const auto seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char out[32];
-  std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return out;
-}
 
 namespace {
 
@@ -49,6 +38,10 @@ Result<ReplicaStatus> StoreImpl::status() {
   ReplicaStatus out;
   out.path = path_;
   const Status status = read_only([&] {
+    for (const auto& name : ordinary_tables(db_)) {
+      const bool tracked = Meta::exists(db_) && tracked_here(name);
+      if (!tracked) out.untracked.push_back({name, false, refusal(db_, name)});
+    }
     if (!Meta::exists(db_)) return;
     out.site = meta_.site().hex();
     for (const auto& [id, io] : tables_) {
@@ -66,134 +59,14 @@ Result<ReplicaStatus> StoreImpl::status() {
           s.number(1);
     }
     out.superseded =
-        static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_conflict"));
+        static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_conflict WHERE kind "
+                                               "NOT LIKE 'dismissed %'"));
     if (db_.text("PRAGMA journal_mode") != "wal" && !tables_.empty()) {
       out.notes.push_back("journal_mode is not WAL: readers and syncing block each other");
     }
   });
   if (!status.ok()) return status;
   out.notes.insert(out.notes.end(), notes_.begin(), notes_.end());
-  return out;
-}
-
-/// What peers wrote to columns that a table lacks here, of rows that it shows.
-void StoreImpl::list_parked_columns(TableIo& io, std::vector<Conflict>& out) {
-  std::map<std::uint32_t, std::string> lacking;
-  for (auto& [column, name] : column_names(db_, io.info().id)) {
-    if (!io.position_of(column)) lacking[column] = std::move(name);
-  }
-  if (lacking.empty()) return;
-  const auto list = [&](const core::Row& row, const core::Identity& identity) {
-    for (std::size_t i = 0; i < row.cells.size(); ++i) {
-      const auto& cell = row.cells[i];
-      const auto name = lacking.find(cell.column);
-      if (name == lacking.end() || cell.value.type == core::Value::Type::in_table ||
-          !core::is_winner(row, i, meta_.ranks())) {
-        continue;
-      }
-      out.push_back({io.info().name, describe_identity(identity), name->second, "parked",
-                     to_literal(cell.value), "", "the table has no such column here",
-                     iso_time(core::hlc_ms(row.writes[cell.write].stamp.time))});
-    }
-  };
-  core::Row row;
-  segments_->for_each(io.info().id, [&](const RowEntry& e) {
-    unpack_row(e.state, io.columns(), row);
-    if (e.hidden) {
-      list(row, wire_identity(*e.hidden));
-    } else if (const auto values = io.read({e.rowid, {}})) {
-      list(row, io.key_of(*values).value_or(core::Identity()));
-    }
-    io.release();
-    return true;
-  });
-  Statement shown(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
-  shown.bind(1, io.info().id);
-  while (shown.step()) {
-    const auto at = find_row(io.info().id, &io, shown.blob(0));
-    unpack(at, &io, row);
-    list(row, core::Identity(shown.blob(0)));
-  }
-}
-
-/// What the row shows now in a column that the listed value was for.
-std::string StoreImpl::shown_in(std::uint32_t table_number, ByteView identity,
-                                std::string_view column, std::string_view when_listed) {
-  TableIo* const io = table(table_number);
-  if (!io || when_listed.empty()) return std::string(when_listed);
-  const auto at = find_row(table_number, io, identity);
-  const auto& columns = io->info().columns;
-  const auto place = std::ranges::find(columns, column, &ColumnInfo::name);
-  if (!at.shown() || place == columns.end()) return std::string(when_listed);
-  const auto values = io->read({at.rowid, identity});
-  const auto now = values ? to_literal((*values)[static_cast<std::size_t>(place - columns.begin())])
-                          : std::string(when_listed);
-  io->release();
-  return now;
-}
-
-void StoreImpl::list_overruled(std::vector<Conflict>& out) {
-  Statement l(db_,
-              "SELECT t.name, c.tbl, c.ident, c.col, c.kind, c.value, c.winner, c.rule, c.at FROM "
-              "mycelial_conflict c JOIN mycelial_table t ON t.id = c.tbl "
-              "ORDER BY c.at, t.name, c.ident, c.id");
-  while (l.step()) {
-    const bool superseded = l.text(4) == "superseded";
-    const std::string winner = superseded ? shown_in(static_cast<std::uint32_t>(l.number(1)),
-                                                     l.blob(2), l.text(3), l.text(6))
-                                          : std::string(l.text(6));
-    out.push_back({std::string(l.text(0)), describe_identity(l.blob(2)), std::string(l.text(3)),
-                   std::string(l.text(4)), std::string(l.text(5)), winner, std::string(l.text(7)),
-                   iso_time(l.number(8))});
-  }
-}
-
-Result<std::vector<Conflict>> StoreImpl::conflicts() {
-  std::vector<Conflict> out;
-  const Status status = read_only([&] {
-    if (!Meta::exists(db_)) return;
-    for (const auto& [id, io] : tables_) {
-      list_parked_columns(*io, out);
-      Orphans(*this).list(*io, out);
-    }
-    Statement s(db_,
-                "SELECT t.name, r.tbl, r.ident, r.status, r.blocker FROM mycelial_row r JOIN "
-                "mycelial_table t ON t.id = r.tbl WHERE r.status > 1 ORDER BY r.tbl, r.ident");
-    while (s.step()) {
-      const auto id = static_cast<std::uint32_t>(s.number(1));
-      const auto kind = static_cast<RowStatus>(s.integer(3));
-      Conflict c;
-      c.table = s.text(0);
-      c.row = describe_identity(s.blob(2));
-      c.kind = kind == RowStatus::parked ? "parked" : "hidden";
-      const auto at = find_row(id, nullptr, s.blob(2));
-      const auto row = unpack(at, nullptr);
-      std::uint32_t last = ~0u;
-      core::Hlc written = 0;
-      for (const auto& cell : row.cells) {
-        if (cell.column == last) continue;
-        last = cell.column;
-        const auto* best = core::winner(row, cell.column, meta_.ranks());
-        written = std::max(written, row.writes[best->write].stamp.time);
-        Statement name(db_,
-                       "SELECT name FROM mycelial_column WHERE tbl = ?1 AND id = ?2 ORDER BY place "
-                       "DESC");
-        if (name.bind(1, id).bind(2, cell.column).step()) {
-          c.value += fmt::format("{}{} = {}", c.value.empty() ? "" : ", ", name.text(0),
-                                 to_literal(best->value));
-        }
-      }
-      if (!s.is_null(4)) c.winner = describe_identity(s.blob(4));
-      c.rule = kind == RowStatus::hidden ? "UNIQUE: the row written last holds the value"
-               : kind == RowStatus::parked
-                   ? "the table is not tracked here"
-                   : "a CHECK, NOT NULL or type constraint, or another key, forbids it";
-      c.since = iso_time(core::hlc_ms(written));
-      out.push_back(std::move(c));
-    }
-    list_overruled(out);
-  });
-  if (!status.ok()) return status;
   return out;
 }
 

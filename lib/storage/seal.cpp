@@ -259,6 +259,7 @@ void Sealer::list_overshadowed(const Gathered& g) {
 
 /// What the author of a set overruled knowingly is listed by it, for all who get the set.
 void Sealer::list(const TableIo& io, core::Overruled what) {
+  if (dot_.seq == 0) begin();
   s_.note_conflict(io.info().id, what);
   what.table = wire_name(s_.db_, io.info().id);
   listed_.push_back(std::move(what));
@@ -266,7 +267,7 @@ void Sealer::list(const TableIo& io, core::Overruled what) {
 
 /// Closes the set.
 std::optional<core::UnitRef> Sealer::publish() {
-  if (count_ == 0) return {};
+  if (count_ == 0 && listed_.empty()) return {};
   for (const auto& what : listed_) writer_.add_overruled(what);
   return s_.publish(writer_);
 }
@@ -374,6 +375,29 @@ void Sealer::revive_row(TableIo& io, const core::Identity& identity,
   auto [piece, merged] = write(old, w);
   s_.put_hidden(io, identity, RowStatus::hidden, merged, {});
   emit(io, identity, piece);
+}
+
+void Sealer::rewrite_row(TableIo& io, const core::Identity& identity,
+                         const StoreImpl::NewValues& values) {
+  if (dot_.seq == 0) begin();
+  const auto before = s_.find_row(io.info().id, nullptr, identity);
+  const auto old = s_.unpack(before, nullptr);
+  core::LocalWrite w;
+  w.dot = dot_;
+  w.shown = true;
+  w.time = clock_.stamp_write(now_, now_);
+  for (const auto& [column, value] : values) w.written.push_back({column, w.time, value.view()});
+  auto [piece, merged] = write(old, w);
+  s_.put_hidden(io, identity, RowStatus::hidden, merged, {});
+  emit(io, identity, piece);
+}
+
+void Sealer::give_up_row(TableIo& io, const core::Identity& identity) {
+  if (dot_.seq == 0) begin();
+  const auto before = s_.find_row(io.info().id, nullptr, identity);
+  clock_.stamp_write(now_, now_);
+  kill(io, identity, s_.unpack(before, nullptr));
+  s_.drop_claims(io.info().id, identity);
 }
 
 void Sealer::finish_rows() {
@@ -499,8 +523,7 @@ void Sealer::rekey(const RowName& name) {
   TableIo* io = s_.table(name.table);
   const auto before = s_.find_row(name.table, nullptr, name.identity);
   if (!io || before.place != BookRow::Place::record || before.status != RowStatus::hidden) return;
-  const auto old = s_.unpack(before, nullptr);
-  const auto position = io->info().key.front();
+  const auto column = io->column_ids()[io->info().key.front()];
   std::int64_t free = s_.db_.integer("SELECT value FROM mycelial_meta WHERE key = 'rekey'");
   // Other sites re-key at the same time and count from the same number: steps at random keep them
   // from taking each other's, round after round.
@@ -508,14 +531,7 @@ void Sealer::rekey(const RowName& name) {
   s_.options_.entropy->fill(&step, sizeof step);
   free = std::max(free, io->max_rowid()) + 1 + step % 32;
   s_.meta_.set("rekey", core::Value::of(free));
-  core::LocalWrite w;
-  w.dot = dot_;
-  w.shown = true;
-  w.time = clock_.stamp_write(now_, now_);
-  w.written.push_back({io->column_ids()[position], w.time, core::Value::of(free)});
-  auto [piece, merged] = write(old, w);
-  s_.put_record(name.table, name.identity, RowStatus::hidden, merged);
-  emit(*io, name.identity, piece);
+  rewrite_row(*io, name.identity, {{column, core::OwnedValue(core::Value::of(free))}});
   touched_tables_.insert(name.table);
 }
 

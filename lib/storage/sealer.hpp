@@ -35,6 +35,10 @@ class Sealer {
   void remove_row(TableIo& io, const core::Identity& identity);
   /// A dead row begins anew with these values; it is placed by whoever settles it.
   void revive_row(TableIo& io, const core::Identity& identity, std::span<const core::Value> values);
+  /// What a person decides about a row that is hidden: it gets these values, as of now...
+  void rewrite_row(TableIo& io, const core::Identity& identity, const StoreImpl::NewValues& values);
+  /// ...or is no more.
+  void give_up_row(TableIo& io, const core::Identity& identity);
   /// Lists what became of a row of this set, here and at all who get the set.
   void list(const TableIo& io, core::Overruled what);
   void finish_rows();

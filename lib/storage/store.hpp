@@ -49,6 +49,8 @@ class Store : public core::Depot {
   virtual Result<std::vector<TrackedTable>> track_all() = 0;
   virtual Status untrack(const std::string& table) = 0;
   virtual Status untrack_all() = 0;
+  /// Runs ALTER TABLE statements, all or none. Errors: not_found, invalid_argument, schema.
+  virtual Status alter(const std::string& sql) = 0;
   /// Chooses the merge policy of a column, or of the table (empty `column`), for the whole fleet.
   virtual Status set_policy(const std::string& table, const std::string& column,
                             const std::string& policy) = 0;
@@ -87,6 +89,8 @@ class Store : public core::Depot {
   /// Fills site, tables, counters, notes (peers are the engine's).
   virtual Result<ReplicaStatus> status() = 0;
   virtual Result<std::vector<Conflict>> conflicts() = 0;
+  /// Decides a conflict, by (the start of) its id, for all replicas.
+  virtual Status resolve(const std::string& conflict, const Resolution& how) = 0;
   virtual Result<std::string> digest() = 0;
   virtual Result<std::vector<std::string>> check() = 0;
 };

@@ -5,8 +5,10 @@
 //   arrivals.cpp  units that can be applied
 //   apply.cpp  unit -> rows                       settle.cpp  UNIQUE: who is shown
 //   tail.cpp   sets kept for peers                cut.cpp     all that a peer lacks
-//   book.cpp   where a row's bookkeeping is       report.cpp  status, conflicts, digest, check
+//   book.cpp   where a row's bookkeeping is       report.cpp  status, digest, check
 //   overruled.cpp  values that nobody sees        choose_policy.cpp  merge policies, chosen
+//   conflicts.cpp  all that is not shown           resolve.cpp  what people decide about it
+//   alter.cpp      ALTER TABLE through us
 //   orphans.cpp    rows whose parent a peer has deleted
 //   collect.cpp  forgetting what all members hold graves.cpp  deaths that are kept for ever
 //   members.cpp  what is known of other replicas
@@ -82,6 +84,7 @@ class StoreImpl final : public Store {
   Result<std::vector<TrackedTable>> track_all() override;
   Status untrack(const std::string& table) override;
   Status untrack_all() override;
+  Status alter(const std::string& sql) override;
   Status set_policy(const std::string& table, const std::string& column,
                     const std::string& policy) override;
   Result<std::vector<PolicyInfo>> policies() override;
@@ -94,6 +97,7 @@ class StoreImpl final : public Store {
   std::set<std::string> take_notes() override;
   Result<ReplicaStatus> status() override;
   Result<std::vector<Conflict>> conflicts() override;
+  Status resolve(const std::string& conflict, const Resolution& how) override;
   Result<std::string> digest() override;
   Result<std::vector<std::string>> check() override;
 
@@ -180,9 +184,23 @@ class StoreImpl final : public Store {
   std::optional<core::UnitRef> seal_journal();
   core::UnitRef publish(codec::BodyWriter& writer);
 
-  // report.cpp
-  void list_parked_columns(TableIo& io, std::vector<Conflict>& out);
-  void list_overruled(std::vector<Conflict>& out);
+  // alter.cpp
+  void run_alteration(const std::string& sql, const std::string& table, const std::string& dropped);
+  void keep_column(TableIo& io, std::uint32_t column);
+
+  // conflicts.cpp
+  struct Listed {  ///< A conflict, and what it is about.
+    Conflict conflict;
+    std::uint32_t table = 0;
+    core::Identity identity;
+    std::int64_t entry = 0;  ///< In mycelial_conflict; 0: it is found by looking.
+  };
+  std::vector<Listed> listed_conflicts();
+  void add_listed(std::vector<Listed>& out, std::uint32_t table, ByteView identity, Conflict c);
+  void list_parked_columns(TableIo& io, std::vector<Listed>& out);
+  void list_rows(std::vector<Listed>& out);
+  void list_overruled(std::vector<Listed>& out);
+  std::string describe_cells(std::uint32_t table, const core::Row& row);
   std::string shown_in(std::uint32_t table, ByteView identity, std::string_view column,
                        std::string_view when_listed);
 
@@ -271,6 +289,17 @@ class StoreImpl final : public Store {
   // apply.cpp
   const core::Schema* schema_of(const Hash& hash);
   void remember_schema(const core::Schema& schema, bool announced);
+
+  // resolve.cpp
+  const Listed& find_listed(const std::vector<Listed>& all, const std::string& id);
+  using NewValues = std::vector<std::pair<std::uint32_t, core::OwnedValue>>;  // by column id
+  static bool names_row(const TableIo& io, ByteView identity, std::uint32_t position);
+  NewValues renewed_claims(TableIo& io, const core::Row& row, ByteView identity);
+  NewValues changed_value(TableIo& io, const core::Row& row, ByteView identity,
+                          const Resolution& how);
+  void decide_row(const Listed& what, const Resolution& how);
+  void decide_value(const Listed& what, const Resolution& how);
+  void write_as_application(TableIo& io, const Listed& what);
 
   // overruled.cpp
   void note_conflict(std::uint32_t table, const core::Overruled& overruled);

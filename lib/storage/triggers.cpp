@@ -179,10 +179,7 @@ class Writer {
   void trigger(const std::string& part, const std::string& when, const std::string& condition,
                const std::string& body) {
     if (body.empty()) return;
-    const auto name = fmt::format(
-        "mycelial {} {} (to drop or retype a column: mycelial untrack, change "
-        "it, mycelial track)",
-        t_.id, part);
+    const auto name = fmt::format("mycelial {} {} (to drop a column: mycelial alter)", t_.id, part);
     out_.emplace_back(
         name, fmt::format("CREATE TRIGGER {} {} ON {} {} BEGIN {} END", quote_name(name), when,
                           table_, condition.empty() ? "" : "WHEN " + condition, body));

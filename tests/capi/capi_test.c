@@ -189,6 +189,45 @@ static void main_path(void) {
   CHECK(changes.destroyed == 1);
 }
 
+/* Decides a conflict, and drops a column. */
+static void decisions(void) {
+  mycelial_replica *a = NULL, *b = NULL;
+  mycelial_text* bound = NULL;
+  mycelial_conflicts* conflicts = NULL;
+  mycelial_conflict conflict;
+  sql(path_a, "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)");
+  sql(path_b, "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)");
+  OK(mycelial_open(path_a, NULL, &a, &error));
+  OK(mycelial_open(path_b, NULL, &b, &error));
+  OK(mycelial_track(a, "t", &error));
+  OK(mycelial_track(b, "t", &error));
+  sql(path_a, "INSERT INTO t VALUES(7, 'of a')");
+  sql(path_b, "INSERT INTO t VALUES(7, 'of b')");
+  OK(mycelial_listen(a, "tcp://127.0.0.1:0", &bound, &error));
+  OK(mycelial_sync(b, mycelial_text_data(bound), 30000, NULL, NULL, NULL, &error));
+  OK(mycelial_get_conflicts(b, &conflicts, &error));
+  conflict.struct_size = sizeof conflict;
+  CHECK(mycelial_conflicts_next(conflicts, &conflict) == 1);
+  CHECK(strcmp(conflict.kind, "superseded") == 0 && strlen(conflict.id) == 10);
+  FAILS(MYCELIAL_INVALID_ARGUMENT, mycelial_resolve(b, conflict.id, 9, NULL, NULL, &error));
+  FAILS(MYCELIAL_INVALID_ARGUMENT, mycelial_resolve(b, NULL, 1, NULL, NULL, &error));
+  FAILS(MYCELIAL_INVALID_ARGUMENT,
+        mycelial_resolve(b, conflict.id, MYCELIAL_CHANGE, "v", NULL, &error));
+  FAILS(MYCELIAL_NOT_FOUND, mycelial_resolve(b, "none", MYCELIAL_DISMISS, NULL, NULL, &error));
+  OK(mycelial_resolve(b, conflict.id, MYCELIAL_RESTORE, NULL, NULL, &error));
+  CHECK(ask(path_b, "SELECT v = 'of a' FROM t") + ask(path_b, "SELECT v = 'of b' FROM t") == 1);
+  mycelial_conflicts_free(conflicts);
+  OK(mycelial_get_conflicts(b, &conflicts, &error));
+  CHECK(mycelial_conflicts_next(conflicts, &conflict) == 0);
+  mycelial_conflicts_free(conflicts);
+  FAILS(MYCELIAL_INVALID_ARGUMENT, mycelial_alter(b, "DROP TABLE t", &error));
+  OK(mycelial_alter(b, "ALTER TABLE t DROP COLUMN v", &error));
+  CHECK(ask(path_b, "SELECT count(*) FROM pragma_table_info('t')") == 1);
+  mycelial_close(a);
+  mycelial_close(b);
+  mycelial_text_free(bound);
+}
+
 static void nulls(void) {
   mycelial_replica* out = NULL;
   counter count = {PTHREAD_MUTEX_INITIALIZER, 0, 0, 0};
@@ -356,6 +395,9 @@ int main(int argc, char** argv) {
   CHECK(strcmp(mycelial_code_name(-77), "unknown") == 0);
   nulls();
   main_path();
+  fresh(path_a, sizeof path_a, folder, "capi_a.db");
+  fresh(path_b, sizeof path_b, folder, "capi_b.db");
+  decisions();
   errors(folder);
   policies(folder);
   if (failures == 0) puts("ok");

@@ -18,6 +18,7 @@ CREATE TABLE badge(label TEXT UNIQUE, v);
 CREATE TABLE cell(id INTEGER PRIMARY KEY, v TEXT);
 """
 COMMANDS = ("track", "untrack", "serve", "sync", "status", "digest", "conflicts", "check", "seal")
+COMMANDS += ("alter", "resolve", "doctor")
 
 
 def have_ipv6():
@@ -78,7 +79,7 @@ class Cli(FleetTest):
             self.assertIn(f"mycelial {command} ", good("--help"))
             self.assertIn(command, self.fails(2, command))
             self.assertIn("--frob", self.fails(2, command, a.path, "--frob"))
-        for command in ("status", "digest", "conflicts", "check", "seal", "serve"):
+        for command in ("status", "digest", "conflicts", "check", "seal", "serve", "doctor"):
             self.fails(2, command, a.path, a.path)
         self.assertRegex(good("--version"), r"^mycelial \d+\.\d+\.\d+$")
         self.assertEqual(run().returncode, 2)
@@ -261,6 +262,62 @@ class Cli(FleetTest):
         )
         self.assertIn("badge[", good("conflicts", a.path))
         self.assertEqual(json.loads(good("status", a.path, "--json"))["hidden_rows"], 1)
+
+    def test_conflicts_are_decided(self):
+        a, b = self.tracked("a", CONTESTED), self.tracked("b", CONTESTED)
+        a.script("INSERT INTO badge VALUES('same', 'of a'); INSERT INTO cell VALUES(1, 'a')")
+        a.serve()
+        b.script("INSERT INTO badge VALUES('same', 'of b'); INSERT INTO cell VALUES(1, 'b')")
+        good("sync", b.path, f"tcp://127.0.0.1:{a.port}")
+        lines = good("conflicts", b.path).splitlines()
+        self.assertEqual(len(lines), 2)
+        hidden = next(line.split()[0] for line in lines if " hidden " in line)
+        value = next(line.split()[0] for line in lines if " superseded " in line)
+        self.assertIn("id", json.loads(good("conflicts", b.path, "--json"))[0])
+        self.assertIn("1 hidden, 1 superseded", good("doctor", b.path))
+        self.assertIn("zz", self.fails(1, "resolve", b.path, "dismiss", "zz"))
+        self.assertIn("restore", self.fails(2, "resolve", b.path, "undo", hidden))
+        self.assertIn("ids", self.fails(2, "resolve", b.path, "restore"))
+        good("resolve", b.path, "label='other'", hidden[:6])
+        good("resolve", b.path, "restore", value)
+        good("sync", b.path, f"tcp://127.0.0.1:{a.port}")
+        for site in (a, b):
+            self.assertEqual(good("conflicts", site.path), "")
+            self.assertEqual(
+                site.sql("SELECT * FROM badge ORDER BY v"), [("other", "of a"), ("same", "of b")]
+            )
+            self.assertEqual(site.sql("SELECT v FROM cell"), [("a",)])
+
+    def test_a_column_is_dropped(self):
+        a, b = self.tracked("a", CONTESTED), self.tracked("b", CONTESTED)
+        a.serve()
+        good("alter", a.path, "ALTER TABLE badge DROP COLUMN v; ALTER TABLE badge ADD COLUMN w")
+        a.script("INSERT INTO badge VALUES('x', 'w')")
+        good("sync", b.path, f"tcp://127.0.0.1:{a.port}")
+        self.assertEqual(b.sql("SELECT * FROM badge"), [("x", None)])
+        unique = "ALTER TABLE badge DROP COLUMN label"
+        self.assertIn("UNIQUE", self.fails(1, "alter", a.path, unique))
+        self.assertIn("ALTER TABLE", self.fails(2, "alter", a.path, "DROP TABLE badge"))
+        plain = self.folder.database("plain", CONTESTED)
+        more = "ALTER TABLE cell ADD COLUMN x"
+        self.assertIn("tracked", self.fails(1, "alter", plain.path, more))
+        self.assertIn("sound", good("check", a.path))
+
+    def test_doctor(self):
+        self.assertIn("no.db", run("doctor", self.folder.path + "/no.db").stdout)
+        plain = self.folder.database("plain", CONTESTED)
+        told = run("doctor", plain.path)
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("mycelial track", told.stdout)
+        good("track", plain.path, "cell")
+        told = good("doctor", plain.path)
+        self.assertIn("not tracked: badge, name", told)
+        self.assertIn("the bookkeeping fits the tables", told)
+        plain.script("DROP TRIGGER \"" + plain.sql(
+            "SELECT name FROM sqlite_schema WHERE name LIKE 'mycelial%delete%'")[0][0] + "\"")
+        told = run("doctor", plain.path, "--json")
+        self.assertEqual(told.returncode, 1)
+        self.assertEqual(json.loads(told.stdout)[0]["level"], "bad")
 
     def test_serve_ends_when_told(self):
         a = self.tracked("a")

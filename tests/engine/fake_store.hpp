@@ -33,6 +33,8 @@ class FakeStore final : public storage::Store {
   }
   Status untrack(const std::string&) override { return {}; }
   Status untrack_all() override { return {}; }
+  Status alter(const std::string&) override { return {}; }
+  Status resolve(const std::string&, const Resolution&) override { return {}; }
   Status set_policy(const std::string&, const std::string&, const std::string&) override {
     return {};
   }

@@ -90,7 +90,7 @@ Listed listed(Site& site, const std::set<std::string>& may_differ) {
   if (!conflicts.ok()) out.lines.insert(conflicts.status().to_string());
   for (const auto& c : conflicts.ok() ? *conflicts : std::vector<Conflict>()) {
     if (c.kind == "parked" || may_differ.contains(c.table)) continue;
-    out.lines.insert(describe(c) + " since " + c.since);
+    out.lines.insert(describe(c) + " since " + c.since + ", " + c.id);
   }
   return out;
 }
@@ -163,17 +163,23 @@ void Losses::forget(const Site& site) {
 
 std::string Losses::find(const std::vector<Site*>& group) {
   std::string listed;
+  std::set<std::string> elsewhere;  // where somebody dropped a column, one site's word must do
   for (Site* site : group) {
     const auto conflicts = site->on_engine([](engine::Engine& e) { return e.conflicts(); });
     if (!conflicts.ok()) return conflicts.status().to_string();
-    for (const auto& c : *conflicts) listed += c.value + "\n";
+    for (const auto& c : *conflicts) {
+      listed += c.value + "\n";
+      if (c.kind != "parked" || !c.row.empty()) continue;
+      for (Site* each : group) elsewhere.merge(values_of(each->tracked_tables()));
+    }
   }
   for (Site* site : group) {
     const auto shown = values_of(site->tracked_tables());
     for (const auto& w : written_) {
       const auto is_here = [&](const Site* s) { return s->name() == w.site; };
       if (std::none_of(group.begin(), group.end(), is_here)) continue;
-      if (shown.contains(w.value) || listed.find(w.value) != std::string::npos) continue;
+      if (shown.contains(w.value) || elsewhere.contains(w.value)) continue;
+      if (listed.find(w.value) != std::string::npos) continue;
       return w.value + ", which " + w.site + " wrote in line " + std::to_string(w.line) +
              ", is lost: " + site->name() + " does not show it, and nobody lists it";
     }

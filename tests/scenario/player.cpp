@@ -160,6 +160,7 @@ void Player::run_command(const Statement& s) {
       {"cut", &Player::cut},         {"clock", &Player::clock},     {"deliver", &Player::deliver},
       {"settle", &Player::settle},   {"copy", &Player::copy},       {"backup", &Player::backup},
       {"restore", &Player::restore}, {"dump", &Player::dump},       {"reload", &Player::reload},
+      {"alter", &Player::alter},     {"resolve", &Player::resolve},
   };
   if (const auto each = kEach.find(s.verb); each != kEach.end()) {
     for (Site* one : sites_named(s.words)) each->second(*one);
@@ -284,6 +285,42 @@ void Player::policy(const Statement& s) {
   if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
   expect_lines(s, one, refused);
   by_policy_.insert(table);
+}
+
+/// alter SITE SQL
+void Player::alter(const Statement& s) {
+  std::string sql;
+  for (std::size_t i = 1; i < s.words.size(); ++i) sql += s.words[i] + " ";
+  for (Site* one : sites_named({s.words[0]})) {
+    stage_.tick();
+    const Status status = one->alter(sql);
+    std::vector<std::string> refused;
+    if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
+    expect_lines(s, *one, refused);
+  }
+}
+
+/// resolve SITE HOW START-OF-LISTED-LINE
+void Player::resolve(const Statement& s) {
+  using Kind = Resolution::Kind;
+  Resolution how{s.words[1] == "restore" ? Kind::restore : Kind::dismiss, {}, {}};
+  if (const auto sign = s.words[1].find('='); sign != std::string::npos) {
+    how = {Kind::change, s.words[1].substr(0, sign), s.words[1].substr(sign + 1)};
+  }
+  std::string line = s.words[2];
+  for (std::size_t i = 3; i < s.words.size(); ++i) line += " " + s.words[i];
+  Site& one = site(s.words[0]);
+  const auto conflicts = one.on_engine([](engine::Engine& e) { return e.conflicts(); });
+  if (!conflicts.ok()) throw Failure(s.line, conflicts.status().to_string());
+  const auto found = std::ranges::find_if(
+      *conflicts, [&](const Conflict& c) { return describe(c).starts_with(line); });
+  if (found == conflicts->end()) throw Failure(s.line, one.name() + " lists no " + line);
+  stage_.tick();
+  const Status status = one.resolve(found->id, how);
+  std::vector<std::string> refused;
+  if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
+  expect_lines(s, one, refused);
+  for (Site* each : sites_named({"all"})) losses_.forget(*each);
 }
 
 /// Values written to these tables may go: by the script's word, or by their policies.

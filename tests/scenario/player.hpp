@@ -32,6 +32,8 @@ class Player {
   void schema(const Statement& s);
   void track(const Statement& s);
   void untrack(const Statement& s);
+  void alter(const Statement& s);
+  void resolve(const Statement& s);
   void policy(const Statement& s);
   std::set<std::string> not_checked() const;
   void cut(const Statement& s);

@@ -62,6 +62,7 @@ const std::map<std::string, Arity>& commands() {
       {"copy", {2, 2}},      {"backup", {1, 1}},      {"restore", {1, 1}},
       {"open", {1, 1}},      {"dump", {2, 2}},        {"differ", {1, kMany}},
       {"agree", {1, kMany}}, {"reload", {1, 1}},      {"policy", {3, 3}},
+      {"alter", {2, kMany}}, {"resolve", {3, kMany}},
   };
   return kAll;
 }

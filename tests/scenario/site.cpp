@@ -201,6 +201,12 @@ Status Site::track(const std::string& table) {
 Status Site::untrack(const std::string& table) {
   return as_command([&](engine::Engine& e) { return e.untrack(table); });
 }
+Status Site::alter(const std::string& sql) {
+  return as_command([&](engine::Engine& e) { return e.alter(sql); });
+}
+Status Site::resolve(const std::string& conflict, const Resolution& how) {
+  return as_command([&](engine::Engine& e) { return e.resolve(conflict, how); });
+}
 Status Site::set_policy(const std::string& table, const std::string& column,
                         const std::string& policy) {
   return as_command([&](engine::Engine& e) { return e.set_policy(table, column, policy); });

@@ -64,6 +64,8 @@ class Site {
   Status track(const std::string& table);
   Status untrack(const std::string& table);
   Status untrack_all();
+  Status alter(const std::string& sql);
+  Status resolve(const std::string& conflict, const Resolution& how);
   Status set_policy(const std::string& table, const std::string& column, const std::string& policy);
 
   /// By site, its last set: number and chain hash.

@@ -28,11 +28,14 @@ Arguments parse(int argc, char** argv);
 
 int track(const Arguments& a);
 int untrack(const Arguments& a);
+int alter(const Arguments& a);
 int serve(const Arguments& a);
 int sync(const Arguments& a);
 int status(const Arguments& a);
 int digest(const Arguments& a);
 int conflicts(const Arguments& a);
+int resolve(const Arguments& a);
+int doctor(const Arguments& a);
 int check(const Arguments& a);
 int seal(const Arguments& a);
 int policy(const Arguments& a);

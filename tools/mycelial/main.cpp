@@ -21,6 +21,9 @@ constexpr Command kCommands[] = {
      "      tracked, names the others on stderr, and is content with one",
      track},
     {"untrack", "DB TABLE... | DB --all", "stop, and leave the database as it was found", untrack},
+    {"alter", "DB \"ALTER TABLE ...\"",
+     "drop a column of a tracked table, which SQLite refuses to others; also any other ALTER TABLE",
+     alter},
     {"serve", "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]... [--retention DAYS]",
      "keep the file in sync with peers until SIGINT or SIGTERM. A member that is silent for\n"
      "      longer than DAYS is not waited for; the file remembers that, 30 at first",
@@ -33,6 +36,14 @@ constexpr Command kCommands[] = {
     {"digest", "DB", "one line; equal if and only if tracked tables hold equal rows", digest},
     {"conflicts", "DB [--json]", "what is hidden, parked or was superseded concurrently",
      conflicts},
+    {"resolve", "DB restore|dismiss|COLUMN=VALUE ID...",
+     "decide conflicts, for all replicas. restore: what is listed shows. dismiss: a hidden row is\n"
+     "      deleted, a value is not listed any more. COLUMN=VALUE: a hidden row gets a value (as\n"
+     "      SQL: 12, 'text') with which it can be shown. ID: the first word of mycelial "
+     "conflicts,\n"
+     "      or the start of it",
+     resolve},
+    {"doctor", "DB [--json]", "all that you might have to do something about, and what", doctor},
     {"check", "DB", "verify the bookkeeping against the tables", check},
     {"policy", "DB [--json] | DB TABLE[.COLUMN] NAME",
      "how concurrent writes merge: lww (the default), fww, max, min, counter, set, json; of a\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// mycelial status, conflicts, digest, check.
+// mycelial status, digest, check.
 #include <cstdio>
 #include <string>
 
@@ -80,32 +80,6 @@ int status(const Arguments& a) {
   } else {
     print_status(*s);
   }
-  return kGood;
-}
-
-int conflicts(const Arguments& a) {
-  if (a.plain.size() != 1) return usage_error("conflicts needs one database");
-  int code = kGood;
-  const auto replica = open(a.plain[0], false, &code);
-  if (!replica) return code;
-  const auto list = replica->conflicts();
-  if (!list.ok()) return fail(list.status());
-  std::string out;
-  for (const auto& c : *list) {
-    if (a.json) {
-      out += (out.empty() ? "" : ",\n ") + ("{\"table\":" + json(c.table)) +
-             ",\"row\":" + json(c.row) + ",\"column\":" + json(c.column) +
-             ",\"kind\":" + json(c.kind) + ",\"value\":" + json(c.value) +
-             ",\"winner\":" + json(c.winner) + ",\"rule\":" + json(c.rule) +
-             ",\"since\":" + json(c.since) + "}";
-      continue;
-    }
-    std::printf("%s %s %s%s%s: %s%s%s (%s)\n", c.since.c_str(), c.kind.c_str(),
-                (c.table + "[" + c.row + "]").c_str(), c.column.empty() ? "" : ".",
-                c.column.c_str(), c.value.c_str(),
-                c.winner.empty() ? "" : "; shown: ", c.winner.c_str(), c.rule.c_str());
-  }
-  if (a.json) std::printf("[%s]\n", out.c_str());
   return kGood;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// mycelial track, untrack, seal.
+// mycelial track, untrack, alter, seal.
 #include <algorithm>
 #include <cstdio>
 
@@ -63,6 +63,15 @@ int untrack(const Arguments& a) {
     if (!status.ok()) code = fail(status);
   }
   return code;
+}
+
+int alter(const Arguments& a) {
+  if (a.plain.size() != 2) return usage_error("alter needs a database and ALTER TABLE statements");
+  int code = kGood;
+  const auto replica = open(a.plain[0], false, &code);
+  if (!replica) return code;
+  const Status status = replica->alter(a.plain[1]);
+  return status.ok() ? kGood : fail(status);
 }
 
 int seal(const Arguments& a) {

@@ -26,6 +26,7 @@ from ctypes import (
 from .errors import Code, MycelialError
 
 ABI_VERSION = 1
+RESTORE, DISMISS, CHANGE = 1, 2, 3  # mycelial_resolve
 
 
 class Error(Structure):
@@ -105,7 +106,7 @@ class Change(Structure):
 class Conflict(Structure):
     _fields_ = [("struct_size", c_uint32), ("reserved", c_uint32)] + [
         (name, c_char_p)
-        for name in ("table", "row", "column", "kind", "value", "winner", "rule", "since")
+        for name in ("table", "row", "column", "kind", "value", "winner", "rule", "since", "id")
     ]
 
 
@@ -176,6 +177,8 @@ _SIGNATURES = {
     "mycelial_track": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_untrack": (c_int32, [c_void_p, c_char_p, _ERROR]),
     "mycelial_untrack_all": (c_int32, [c_void_p, _ERROR]),
+    "mycelial_alter": (c_int32, [c_void_p, c_char_p, _ERROR]),
+    "mycelial_resolve": (c_int32, [c_void_p, c_char_p, c_uint32, c_char_p, c_char_p, _ERROR]),
     "mycelial_get_members": (c_int32, [c_void_p, POINTER(c_void_p), _ERROR]),
     "mycelial_members_next": (c_int, [c_void_p, POINTER(Member)]),
     "mycelial_members_free": (None, [c_void_p]),

@@ -3,11 +3,12 @@
 
 import atexit
 import json
+import math
 import os
 import threading
 import weakref
 from ctypes import byref, c_void_p, sizeof
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from . import _ffi, policy
 from .errors import Code, MycelialError
@@ -57,7 +58,8 @@ class Conflict(NamedTuple):
     value: str
     winner: str
     rule: str
-    since: str
+    since: str  #: UTC, ISO 8601.
+    id: str  #: For Replica.resolve(); the same on all replicas.
 
 
 class Member(NamedTuple):
@@ -86,6 +88,21 @@ class Change(NamedTuple):
 
     tables: Tuple[str, ...]
     rows: int
+
+
+def _literal(value) -> bytes:
+    """As SQL."""
+    if value is None:
+        return b"NULL"
+    if isinstance(value, str):
+        return _ffi.text("'" + value.replace("'", "''") + "'")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b"x'" + bytes(value).hex().encode() + b"'"
+    if isinstance(value, float) and math.isinf(value):
+        return b"9e999" if value > 0 else b"-9e999"
+    if isinstance(value, (int, float)) and value == value:  # NaN is not
+        return repr(value + 0).encode()  # + 0: True is 1
+    raise TypeError(f"{type(value).__name__} is no type of SQLite's")
 
 
 def open(  # noqa: A001 - reads as mycelial.open()
@@ -262,6 +279,13 @@ class Replica:
     def untrack_all(self) -> None:
         self._call("mycelial_untrack_all")
 
+    def alter(self, sql: str) -> None:
+        """Runs ALTER TABLE statements, all or none.
+
+        Needed for DROP COLUMN alone, which SQLite refuses to others while triggers name the column.
+        """
+        self._call("mycelial_alter", _ffi.text(sql))
+
     def set_policy(self, table: str, column: str, policy: str) -> None:
         """Chooses how concurrent writes of a column merge, or of a table's columns (column "").
 
@@ -381,6 +405,25 @@ class Replica:
             Conflict(*(getattr(c, name).decode("utf-8", "replace") for name in Conflict._fields))
             for c in self._entries("conflicts", _ffi.Conflict)
         ]
+
+    def restore(self, conflict: Union[Conflict, str]) -> None:
+        """Lets show what is listed; what hid it or overruled it gives way. On all replicas.
+
+        conflict: of conflicts(), or its id.
+        """
+        self._resolve(conflict, _ffi.RESTORE)
+
+    def dismiss(self, conflict: Union[Conflict, str]) -> None:
+        """Gives up what is listed: deletes a hidden row, does not list a value any more."""
+        self._resolve(conflict, _ffi.DISMISS)
+
+    def change(self, conflict: Union[Conflict, str], column: str, value) -> None:
+        """Gives a hidden row another value in a column, with which it can be shown."""
+        self._resolve(conflict, _ffi.CHANGE, _ffi.text(column), _literal(value))
+
+    def _resolve(self, conflict, how, column=None, value=None):
+        name = conflict.id if isinstance(conflict, Conflict) else conflict
+        self._call("mycelial_resolve", _ffi.text(name), how, column, value)
 
     def on_change(self, callback: Optional[Callable[[Change], None]]) -> None:
         """Calls back after rows of other sites became visible, on a thread of the replica.
