@@ -87,6 +87,7 @@ std::string status_json(const ReplicaStatus& status) {
   out.number("collisions", status.collisions);
   out.text("last_error", status.last_error);
   out.raw("notes", list(status.notes, quoted));
+  out.text("sqlite_warning", status.sqlite_warning);
   return out.done();
 }
 

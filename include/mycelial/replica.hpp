@@ -77,6 +77,9 @@ struct ReplicaStatus {
   std::uint64_t collisions = 0;
   std::string last_error;          ///< Empty when all is well.
   std::vector<std::string> notes;  ///< Things a person should know (fast clocks, ...).
+  /// What the SQLite that this program runs with can do to the file, by its version; empty: nothing
+  /// is known.
+  std::string sqlite_warning;
 };
 
 /// What is known of one replica of the fleet: at first hand, or because others said it.

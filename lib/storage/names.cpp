@@ -159,7 +159,7 @@ std::vector<std::uint32_t> column_numbers(Connection& db, std::uint32_t table,
     const Known* same = find(known, name);
     if (!same) {
       store(db, table, name, next, kElsewhere);
-      same = &known.emplace_back(name, next++, kElsewhere);
+      same = &known.emplace_back(Known{name, next++, kElsewhere});
     }
     out.push_back(same->id);
   }

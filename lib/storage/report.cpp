@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "storage/sqlite_bugs.hpp"
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -37,6 +38,7 @@ void put_exact(Bytes& out, const core::Value& v) {
 Result<ReplicaStatus> StoreImpl::status() {
   ReplicaStatus out;
   out.path = path_;
+  out.sqlite_warning = known_bug(sqlite3_libversion_number());
   const Status status = read_only([&] {
     for (const auto& name : ordinary_tables(db_)) {
       const bool tracked = Meta::exists(db_) && tracked_here(name);
@@ -62,7 +64,7 @@ Result<ReplicaStatus> StoreImpl::status() {
         static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_conflict WHERE kind "
                                                "NOT LIKE 'dismissed %'"));
     if (db_.text("PRAGMA journal_mode") != "wal" && !tables_.empty()) {
-      out.notes.push_back("journal_mode is not WAL: readers and syncing block each other");
+      out.notes.emplace_back("journal_mode is not WAL: readers and syncing block each other");
     }
   });
   if (!status.ok()) return status;

@@ -49,7 +49,7 @@ void StoreImpl::rearm_if_schema_changed(bool may_write) {
   }
   for (const auto& [id, name] : stale) {
     if (const auto why = refusal(db_, name); !why.empty()) {
-      notes_.insert(name + " is no longer tracked: " + why);
+      notes_.insert(fmt::format("{} is no longer tracked: {}", name, why));
       disarm(db_, id);
       continue;
     }
@@ -189,27 +189,28 @@ void StoreImpl::finish_rearming() {
   for (const auto& move : std::exchange(renamed_, {})) Applier(*this).adopt(move);
 }
 
-namespace {
-
-/// Cells of column `from` become cells of column `to`. A value that only the table held is gone.
-bool move_cells(core::Row& row, std::uint32_t from, std::uint32_t to) {
-  const bool any = std::ranges::any_of(row.cells, [&](const auto& c) { return c.column == from; });
-  if (!any) return false;
-  std::erase_if(row.cells, [&](const core::Cell& c) {
-    return c.column == from && c.value.type == Type::in_table;
-  });
-  for (auto& c : row.cells) c.column = c.column == from ? to : c.column;
-  std::ranges::stable_sort(row.cells, {}, &core::Cell::column);
-  return true;
+/// Cells of column `from` become cells of column `to`; false: there are none. A value that only the
+/// table held is gone.
+bool StoreImpl::move_cells(core::Row& row, const ColumnMoves& moves) {
+  bool out = false;
+  for (const auto& [from, to] : moves) {
+    const bool any =
+        std::ranges::any_of(row.cells, [&](const auto& c) { return c.column == from; });
+    if (!any) continue;
+    out = true;
+    std::erase_if(row.cells, [&](const core::Cell& c) {
+      return c.column == from && c.value.type == Type::in_table;
+    });
+    for (auto& c : row.cells) c.column = c.column == from ? to : c.column;
+    std::ranges::stable_sort(row.cells, {}, &core::Cell::column);
+  }
+  return out;
 }
-
-}  // namespace
 
 /// What peers said of columns that this table lacked was kept with the rows. True if the row has
 /// something that the table can show now.
 bool Applier::is_hiding(const TableIo& io, const ColumnMoves& moved, core::Row& row) {
-  bool out = false;
-  for (const auto& [from, to] : moved) out |= move_cells(row, from, to);
+  bool out = StoreImpl::move_cells(row, moved);
   if (out) {
     joiner_.join(row, {}, {}, {}, s_.meta_.ranks(), merged_);  // one column may have been two
     std::swap(row, merged_);
@@ -307,7 +308,7 @@ void Applier::reveal(TableIo& io, const ColumnMoves& moved) {
   for (const auto& identity : placed_anew) {  // other indexes and constraints, other claims
     s_.find_record(t.id, identity, before_);
     s_.unpack(before_, nullptr, old_);
-    for (const auto& [from, to] : moved) move_cells(old_, from, to);
+    StoreImpl::move_cells(old_, moved);
     joiner_.join(old_, {}, {}, {}, s_.meta_.ranks(), merged_);
     s_.put_hidden(io, identity, RowStatus::hidden, merged_, {});
   }

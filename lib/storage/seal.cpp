@@ -159,10 +159,19 @@ void Sealer::find_before(const Gathered& g) {
   }
 }
 
+/// What peers said of a column before it came is found under its new number.
+void Sealer::unpack_before(const Gathered& g) {
+  s_.unpack(before_, g.io, old_);
+  const auto moved = s_.rearmed_.find(g.io->info().id);
+  if (moved == s_.rearmed_.end() || !s_.move_cells(old_, moved->second)) return;
+  joiner_.join(old_, {}, {}, {}, s_.meta_.ranks(), merged_);  // one column may have been two
+  std::swap(old_, merged_);
+}
+
 void Sealer::seal_row(const Gathered& g) {
   const auto table = g.io->info().id;
   find_before(g);
-  s_.unpack(before_, g.io, old_);
+  unpack_before(g);
   std::span<const core::Value> values;
   if (g.what->slot) {
     const auto ref = g.io->has_rowid() ? RowRef{*g.what->slot, {}} : RowRef{0, g.what->identity};

@@ -65,6 +65,7 @@ class Sealer {
   void gather(Table& t);
   void describe(const Gathered& g, std::span<const core::Value> values, bool alive_before);
   void find_before(const Gathered& g);
+  void unpack_before(const Gathered& g);
   bool is_unwatched(const TableIo& io, std::uint32_t column) const;
   static bool has_waiting(const TableIo& io, const core::Row& row);
   std::string column_name(const TableIo& io, std::uint32_t column);

@@ -57,7 +57,7 @@ const char* in_words(int extended) {
 }
 
 std::string describe(sqlite3* db, int extended, std::string_view doing) {
-  const std::string known = in_words(extended);
+  std::string known = in_words(extended);
   if (!known.empty()) return known;
   const int system = db && (extended & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
   if (system != 0)
@@ -145,9 +145,9 @@ bool Statement::step() {
   if (rc == SQLITE_DONE) return false;
   sqlite3* db = sqlite3_db_handle(handle_);
   const int extended = sqlite3_extended_errcode(db);
-  const SqliteError error(extended, describe(db, extended, sqlite3_sql(handle_)));
+  const std::string what = describe(db, extended, sqlite3_sql(handle_));
   sqlite3_reset(handle_);
-  throw error;
+  throw SqliteError(extended, what);
 }
 void Statement::run() {
   Use s(*this);

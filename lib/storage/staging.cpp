@@ -65,7 +65,7 @@ Status write_at(const std::string& path, std::uint64_t offset, ByteView bytes) {
     return {Errc::io,
             fmt::format("cannot write {}: {}", path, std::generic_category().message(errno))};
   }
-  const Status status = guard([&] { write_all(fd, bytes, offset, path); });
+  Status status = guard([&] { write_all(fd, bytes, offset, path); });
   ::close(fd);
   return status;
 }

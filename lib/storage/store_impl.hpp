@@ -147,6 +147,7 @@ class StoreImpl final : public Store {
   TableIo* table(std::uint32_t id);
   void rearm_if_schema_changed(bool may_write);
   void finish_rearming();
+  static bool move_cells(core::Row& row, const ColumnMoves& moves);
   bool await_missing(bool may_write);
   void arm_if_due();
   void forget(std::uint32_t table);

@@ -47,6 +47,7 @@ void Client::begin() {
   if (std::ranges::any_of(plan_, [&](const Table* t) { return rebuilt_.contains(t); })) return;
   const Table& table = *plan_[0];
   if (!table.late.empty() && c_.random.chance(0.1)) add_column(table);
+  if (!table.late.empty() && c_.random.chance(0.04)) drop_column(table);
   alone_ = !transfer && c_.random.chance(0.6);
   if (!alone_) run(c_.random.chance(0.5) ? "BEGIN IMMEDIATE" : "BEGIN");
   if (!alone_ && !db_->in_transaction()) return;
@@ -89,7 +90,9 @@ void Client::step() {
     run(sql);
     return sqlite3_extended_errcode(db_->handle());
   }();
-  if (sql.starts_with("INSERT OR IGNORE") && sqlite3_changes(db_->handle()) == 0) {
+  const bool ignored = sql.starts_with("INSERT OR IGNORE") && sqlite3_changes(db_->handle()) == 0;
+  // Of a statement that FAILs, what its triggers did stays.
+  if (ignored || (sql.starts_with("INSERT OR FAIL") && code != SQLITE_OK)) {
     for (const Table* table : plan_) doubt(*table, sql);
   }
   // After some errors SQLite rolls everything back by itself.
@@ -112,7 +115,7 @@ std::vector<std::string> Client::statements(const Table& table, const Image& now
   return random_statements(known, now, by_view, c_.random, c_.ledger);
 }
 
-/// An insert that was ignored and an update of the row it met look like an upsert to the journal.
+/// An insert that was ignored, or failed, and an update of its row look like an upsert.
 void Client::doubt(const Table& table, const std::string& sql) {
   int code = SQLITE_OK;
   for (const auto& [key, row] : db_->image(table, &code)) {
@@ -182,22 +185,31 @@ int Client::run(const std::string& sql) {
   return code;
 }
 
+/// As another process: mycelial's command.
+storage::Store* Client::store() {
+  if (store_) return store_.get();
+  storage::StoreOptions options;
+  options.clock = observer_.clock;
+  options.entropy = &c_.world;
+  options.exclusive = false;
+  options.busy_timeout_ms = 0;
+  auto opened = storage::Store::open(path_, options);
+  if (opened.ok()) {
+    store_ = std::move(*opened);
+  } else {
+    c_.fail("the command: " + opened.status().to_string());
+  }
+  return store_.get();
+}
+
 /// Deleting a row that others are hidden behind ends them too: they were listed.
 void Client::bury(const Transaction& t) {
   int code = SQLITE_OK;
   const auto hidden = reader_->rows("SELECT 1 FROM mycelial_row WHERE status = 2 LIMIT 1", &code);
   if (hidden.empty() || t.effects.empty()) return;
   const Running as(&observer_);
-  if (!store_) {
-    storage::StoreOptions options;
-    options.clock = observer_.clock;
-    options.entropy = &c_.world;
-    options.exclusive = false;
-    auto opened = storage::Store::open(path_, options);
-    if (!opened.ok()) return c_.fail("conflicts: " + opened.status().to_string());
-    store_ = std::move(*opened);
-  }
-  const auto conflicts = store_->conflicts();
+  if (!store()) return;
+  const auto conflicts = store()->conflicts();
   if (!conflicts.ok()) return c_.fail("conflicts: " + conflicts.status().to_string());
   for (const Conflict& conflict : *conflicts) {
     if (conflict.kind != "hidden") continue;
@@ -262,6 +274,19 @@ void Client::housekeeping() {
 
 void Client::add_column(const Table& table) {
   run("ALTER TABLE " + table.name + " ADD COLUMN " + c_.random.pick(table.late));
+}
+
+/// By mycelial alter, for SQLite refuses it to the application.
+void Client::drop_column(const Table& table) {
+  const auto name = column_in(c_.random.pick(table.late));
+  int code = SQLITE_OK;
+  if (!db_->has_column(table, name, &code) || code != SQLITE_OK) return;
+  const Running as(&observer_);
+  if (!store()) return;
+  const Status status = store()->alter("ALTER TABLE " + table.name + " DROP COLUMN " + name);
+  c_.note(name_, fmt::format("alter: drops {}.{} -> {}", table.name, name, status.to_string()));
+  const bool refused = status.code() == Errc::busy || status.code() == Errc::not_found;
+  if (!status.ok() && !refused) c_.fail("alter: " + status.to_string());
 }
 
 void Client::rebuild() {

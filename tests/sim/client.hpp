@@ -60,6 +60,8 @@ class Client {
   void doubt(const Table& table, const std::string& sql);
   std::vector<std::string> statements(const Table& table, const Image& now);
   void add_column(const Table& table);
+  void drop_column(const Table& table);
+  storage::Store* store();
   bool look(Connection& db, Images& into);
   void bury(const Transaction& t);
 
@@ -69,7 +71,7 @@ class Client {
   Program program_;
   Program observer_;  // for what the checks read: nothing fails for it
   std::unique_ptr<Connection> db_, reader_;
-  std::unique_ptr<storage::Store> store_;  // to list conflicts; null until needed
+  std::unique_ptr<storage::Store> store_;  // what the command does; null until needed
   std::vector<const Table*> plan_;         // tables of the open transaction
   std::size_t own_ = 0;                    // so many it writes to; to the others, triggers do
   std::vector<std::string> next_;          // statements to come

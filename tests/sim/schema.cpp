@@ -204,6 +204,24 @@ void add_trail(Table& t, Random& random) {
   }
 }
 
+/// A full-text index that triggers keep: it is not tracked, and must fit rows of peers, too.
+void add_search(Table& t) {
+  t.search = t.name + "_search";
+  const auto remove = [&](const std::string& of) {
+    return "DELETE FROM " + t.search + " WHERE k = " + search_key(t, of) + "; ";
+  };
+  const std::string add = "INSERT INTO " + t.search + " VALUES(" + search_key(t, "NEW.") +
+                          ", NEW." + t.values[0] + "); ";
+  const auto trigger = [&](const std::string& verb, const std::string& what) {
+    t.ddl += "; CREATE TRIGGER " + t.search + "_" + verb + " AFTER " + verb + " ON " + t.name +
+             " BEGIN " + what + "END";
+  };
+  t.ddl += "; CREATE VIRTUAL TABLE " + t.search + " USING fts5(k UNINDEXED, a)";
+  trigger("INSERT", remove("NEW.") + add);  // REPLACE tells no trigger what it deletes
+  trigger("UPDATE", remove("OLD.") + remove("NEW.") + add);
+  trigger("DELETE", remove("OLD."));
+}
+
 void add_late(Table& t, Random& random) {
   const bool strict = t.ddl.find("STRICT") != t.ddl.npos;
   for (auto i = random.between(1, 2); i > 0; --i) {
@@ -226,6 +244,7 @@ void embellish(std::vector<Table>& tables, Random& random) {
       trail = true;
     }
     if (random.chance(0.3)) add_late(t, random);
+    if (!t.key.empty() && t.unique.empty() && random.chance(0.3)) add_search(t);
   }
   if (!trail) return;
   tables.push_back({.name = "trail",
@@ -266,6 +285,12 @@ void use_random_tables(std::uint64_t seed) {
 
 std::string column_in(const std::string& definition) {
   return definition.substr(0, definition.find(' '));
+}
+
+std::string search_key(const Table& table, const std::string& of) {
+  std::string out;
+  for (const auto& k : table.key) out += (out.empty() ? "" : " || '/' || ") + of + k;
+  return out + " || ''";
 }
 
 const Table& table_named(const std::string& name) {

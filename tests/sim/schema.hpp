@@ -24,6 +24,7 @@ struct Table {
   bool has_relatives = false;          ///< The engine deletes rows of it, or brings some back.
   std::string view = {};               ///< Writes can go through this view of it, or empty.
   std::string trail = {};              ///< Its triggers write to this table, or empty.
+  std::string search = {};             ///< An FTS5 table that its triggers keep, or empty.
   std::vector<std::string> late = {};  ///< Definitions of columns that sites add at some time.
   bool has_upserts() const { return !key.empty(); }
 };
@@ -40,6 +41,8 @@ void use_random_tables(std::uint64_t seed);
 /// The name in a column's definition.
 std::string column_in(const std::string& definition);
 const Table& table_named(const std::string& name);
+/// The key of a row as one value, as SQL; `of`: "NEW.", "OLD." or nothing.
+std::string search_key(const Table& table, const std::string& of);
 std::size_t life_column(const Table& table);  ///< In an account: memo.
 /// accounts(owner, slot, balance, memo): transfers between the slots of one owner.
 const Table& accounts();

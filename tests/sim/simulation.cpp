@@ -368,6 +368,7 @@ void Simulation::check_nodes() {
   check_lives(context_, *nodes_[0]);
   check_meaning(context_, nodes_);
   // A file that went back may have forgotten that it saw the parent of what it had told of.
+  check_search(context_, nodes_);
   if (!turned_back_) check_orphans(context_, nodes_);
 }
 

@@ -22,7 +22,10 @@ Arguments parse(int argc, char** argv) {
       char* end = nullptr;
       const double out = std::strtod(text.c_str(), &end);
       const bool good = !text.empty() && !*end && out > 0 && out <= 1e6;
-      if (a.error.empty() && !good) a.error = word + " needs " + what + ", not '" + text + "'";
+      if (a.error.empty() && !good) {
+        a.error = word;
+        a.error.append(" needs ").append(what).append(", not '").append(text).append("'");
+      }
       return good ? out : 0;
     };
     if (!options || word.empty() || word[0] != '-' || word == "-") {

@@ -124,6 +124,7 @@ class Examination {
 
   void syncing(const ReplicaStatus& s) {
     for (const auto& n : s.notes) note(n, "");
+    if (!s.sqlite_warning.empty()) note(s.sqlite_warning, "");
     if (!s.last_error.empty()) bad("syncing stopped or was hindered: " + s.last_error, "");
     if (s.journal_entries > 0) {
       note(std::to_string(s.journal_entries) + " writes are captured and wait to be sealed",

@@ -30,7 +30,8 @@ std::string status_json(const ReplicaStatus& s) {
          ",\"tail_sets\":" + number(s.tail_sets) + ",\"tail_bytes\":" + number(s.tail_bytes) +
          ",\"hidden_rows\":" + number(s.hidden_rows) + ",\"parked_rows\":" + number(s.parked_rows) +
          ",\"superseded\":" + number(s.superseded) + ",\"collisions\":" + number(s.collisions) +
-         ",\"last_error\":" + json(s.last_error) + ",\"notes\":[" + notes + "]}";
+         ",\"last_error\":" + json(s.last_error) + ",\"notes\":[" + notes +
+         "],\"sqlite_warning\":" + json(s.sqlite_warning) + "}";
 }
 
 void print_status(const ReplicaStatus& s) {
@@ -63,6 +64,7 @@ void print_status(const ReplicaStatus& s) {
     std::printf("%s%s\n", p.last_error.empty() ? "" : "; last error: ", p.last_error.c_str());
   }
   for (const auto& n : s.notes) std::printf("note      %s\n", n.c_str());
+  if (!s.sqlite_warning.empty()) std::printf("note      %s\n", s.sqlite_warning.c_str());
   if (!s.last_error.empty()) std::printf("error     %s\n", s.last_error.c_str());
 }
 

@@ -37,6 +37,8 @@ void check_lives(Context& c, Node& node);
 /// Everybody holds everything: the first file shows what the change sets, by themselves, mean.
 void check_meaning(Context& c, const Nodes& nodes);
 /// Every row that refers to another one has it.
+/// Full-text indexes hold what their tables hold.
+void check_search(Context& c, const Nodes& nodes);
 void check_orphans(Context& c, const Nodes& nodes);
 /// Engines work, and find their own bookkeeping sound.
 void check_health(Context& c, const Nodes& nodes);

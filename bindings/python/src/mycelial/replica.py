@@ -48,6 +48,7 @@ class Status(NamedTuple):
     collisions: int
     last_error: str
     notes: List[str]
+    sqlite_warning: str  #: What this version of SQLite can do to the file; empty: nothing is known.
 
 
 class Conflict(NamedTuple):
