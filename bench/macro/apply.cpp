@@ -38,7 +38,8 @@ class Race {
 
   void run() {
     const auto author = write_all(lab_, shape_, rows_, per_set_);
-    const auto name = fmt::format("{} rows, {}, {} a set", rows_, name_of(shape_.kind), per_set_);
+    const auto name = fmt::format("{} rows, {}{}, {} a set", rows_, name_of(shape_.kind),
+                                  shape_.policies ? ", counter and max" : "", per_set_);
     const int rounds = lab_.options.rounds;
     lab_.options.rounds = rounds_;
     std::vector<double> again;
@@ -117,6 +118,7 @@ void measure_apply(Lab& lab) {
        {Kind::automatic_key, Kind::text_key, Kind::without_rowid, Kind::keyless}) {
     Race(lab, {kind, true}, rows, rows, (lab.options.rounds + 1) / 2).run();
   }
+  Race(lab, {Kind::integer_key, true, false, true}, rows, rows, (lab.options.rounds + 1) / 2).run();
 }
 
 }  // namespace mycelial::bench

@@ -35,6 +35,7 @@ struct Shape {
   Kind kind = Kind::integer_key;
   bool wide = true;
   bool indexed = false;
+  bool policies = false;  ///< One of the columns that updates write is a counter, one a maximum.
 };
 std::string create_sql(Shape shape);  ///< Table `t`.
 

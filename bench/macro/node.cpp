@@ -29,6 +29,10 @@ Node::Node(const std::string& path, Shape shape, bool keep_open) {
   must(opened.status(), "open");
   store_ = std::move(*opened);
   must(store_->track("t"), "track");
+  if (shape.policies) {
+    must(store_->set_policy("t", "latitude", "counter"), "policy");
+    must(store_->set_policy("t", "longitude", "max"), "policy");
+  }
   if (!keep_open) store_.reset();
 }
 Node::~Node() = default;

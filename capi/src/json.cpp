@@ -85,6 +85,8 @@ std::string status_json(const ReplicaStatus& status) {
   out.number("parked_rows", status.parked_rows);
   out.number("superseded", status.superseded);
   out.number("collisions", status.collisions);
+  out.number("retention_s", status.retention_s);
+  out.number("conflicts_max", status.conflicts_max);
   out.text("last_error", status.last_error);
   out.raw("notes", list(status.notes, quoted));
   out.text("sqlite_warning", status.sqlite_warning);

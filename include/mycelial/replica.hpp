@@ -75,8 +75,10 @@ struct ReplicaStatus {
   /// Writes of the serving process that overtook an open transaction of the application: if that
   /// one went on to write, it met SQLITE_BUSY. Since the process opened the file.
   std::uint64_t collisions = 0;
-  std::string last_error;          ///< Empty when all is well.
-  std::vector<std::string> notes;  ///< Things a person should know (fast clocks, ...).
+  std::string last_error;           ///< Empty when all is well.
+  std::vector<std::string> notes;   ///< Things a person should know (fast clocks, ...).
+  std::uint64_t retention_s = 0;    ///< See ReplicaOptions; what holds now.
+  std::uint64_t conflicts_max = 0;  ///< The same.
   /// What the SQLite that this program runs with can do to the file, by its version; empty: nothing
   /// is known.
   std::string sqlite_warning;

@@ -22,13 +22,17 @@ core::Overruled overruled_at(Connection& db, Statement& s) {
 
 }  // namespace
 
-/// Forgets the oldest, if there are more than the file is to keep.
-void StoreImpl::trim_conflicts() {
+std::uint64_t StoreImpl::conflicts_max() {
   const auto kept = options_.conflicts_max ? std::int64_t{options_.conflicts_max}
                                            : meta_.get_integer("conflicts_max");
+  return static_cast<std::uint64_t>(kept ? kept : kListedMax);
+}
+
+/// Forgets the oldest, if there are more than the file is to keep.
+void StoreImpl::trim_conflicts() {
   db_.cached(
          "DELETE FROM mycelial_conflict WHERE id <= (SELECT max(id) FROM mycelial_conflict) - ?1")
-      .bind(1, kept ? kept : kListedMax)
+      .bind(1, conflicts_max())
       .run();
 }
 

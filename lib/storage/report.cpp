@@ -46,6 +46,8 @@ Result<ReplicaStatus> StoreImpl::status() {
     }
     if (!Meta::exists(db_)) return;
     out.site = meta_.site().hex();
+    out.retention_s = retention_ms() / 1000;
+    out.conflicts_max = conflicts_max();
     for (const auto& [id, io] : tables_) {
       out.tables.push_back({io->info().name, true, {}});
     }

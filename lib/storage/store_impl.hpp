@@ -307,6 +307,7 @@ class StoreImpl final : public Store {
   std::optional<core::Overruled> listed(std::uint32_t table, ByteView identity,
                                         const std::string& column, const std::string& value);
   std::vector<core::Overruled> overruled_values();
+  std::uint64_t conflicts_max();
   void trim_conflicts();
 
   // settle.cpp

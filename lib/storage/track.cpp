@@ -39,19 +39,17 @@ std::string taken(Connection& db, const std::string& name) {
 
 Status StoreImpl::track(const std::string& name) {
   arm_if_due();  // it may not be the table any more that was tracked under this name
-  const std::string why = [&] {
-    std::string out;
-    const Status read = guard([&] {
-      out = refusal(db_, name);
-      if (out.empty() && Meta::exists(db_)) out = taken(db_, name);
-    });
-    return read.ok() ? out : std::string(read.message());
-  }();
-  if (!why.empty()) {
-    const bool absent = why.starts_with("no such table");
-    return {absent ? Errc::not_found : Errc::schema,
-            absent ? fmt::format("{} in {}", why, path_) : why};
+  std::string why;
+  const Status looked = guard([&] {
+    why = refusal(db_, name);
+    if (why.empty() && Meta::exists(db_)) why = taken(db_, name);
+  });
+  if (looked.code() == Errc::not_found || why.starts_with("no such table")) {
+    return {Errc::not_found,
+            fmt::format("{} in {}", why.empty() ? std::string(looked.message()) : why, path_)};
   }
+  if (!looked.ok()) return looked;
+  if (!why.empty()) return {Errc::schema, why};
   bool known = false;
   Status status = read_only([&] { known = Meta::exists(db_) && tracked_here(name); });
   if (!status.ok() || known) return status;

@@ -65,6 +65,8 @@ TEST_F(ConflictsMax, IsKeptInTheFile) {
   clash(6);
   EXPECT_EQ(listed_.size(), 2u);
   EXPECT_TRUE(of_round('6'));
+  EXPECT_EQ(Replica::open(path("a.db")).value()->status()->conflicts_max, 10'000u);
+  EXPECT_EQ(Replica::open(path("b.db")).value()->status()->conflicts_max, 2u);
 }
 
 }  // namespace

@@ -173,7 +173,7 @@ void Client::open() {
   // In rollback-journal mode NORMAL does not even promise that the file stays sound, and FULL not
   // that a commit does.
   const auto mode = reader_->rows("PRAGMA journal_mode");
-  run("PRAGMA foreign_keys = ON");
+  if (c_.foreign_keys) run("PRAGMA foreign_keys = ON");
   full_ = mode[0][0] != "'wal'" || c_.random.chance(0.5);
   run(full_ ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = NORMAL");
   if (c_.random.chance(0.3)) run("PRAGMA recursive_triggers = ON");
@@ -322,7 +322,8 @@ void Client::rebuild() {
   } else {
     rebuilt_.insert(&table);
   }
-  run("PRAGMA foreign_keys = ON; PRAGMA legacy_alter_table = OFF");
+  run("PRAGMA legacy_alter_table = OFF");
+  if (c_.foreign_keys) run("PRAGMA foreign_keys = ON");
 }
 
 bool Client::complete() {

@@ -33,7 +33,8 @@ struct Context {
   Ledger& ledger;
   Trace& trace;
   std::string folder;
-  double interference = 0;  ///< How often applications act between two statements of an engine.
+  double interference = 0;   ///< How often applications act between two statements of an engine.
+  bool foreign_keys = true;  ///< Applications let SQLite enforce them.
   const Plant* plant = nullptr;  ///< A bug that shall be found.
   std::uint64_t step = 0;
   std::string failure = {};  ///< The first law broken; empty so far.

@@ -62,6 +62,7 @@ Simulation::Simulation(const Options& options)
   };
   context_.interference = 0.02;
   context_.plant = options.plant;
+  context_.foreign_keys = !options.random_tables || random_.chance(0.8);
   if (random_.chance(0.3)) {
     group_ = options.profile.medium(random_);
     group_->reliable = false;
@@ -369,7 +370,7 @@ void Simulation::check_nodes() {
   check_meaning(context_, nodes_);
   // A file that went back may have forgotten that it saw the parent of what it had told of.
   check_search(context_, nodes_);
-  if (!turned_back_) check_orphans(context_, nodes_);
+  if (!turned_back_ && context_.foreign_keys) check_orphans(context_, nodes_);
 }
 
 /// Nodes that agree fall silent but for a digest now and then.

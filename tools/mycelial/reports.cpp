@@ -30,8 +30,9 @@ std::string status_json(const ReplicaStatus& s) {
          ",\"tail_sets\":" + number(s.tail_sets) + ",\"tail_bytes\":" + number(s.tail_bytes) +
          ",\"hidden_rows\":" + number(s.hidden_rows) + ",\"parked_rows\":" + number(s.parked_rows) +
          ",\"superseded\":" + number(s.superseded) + ",\"collisions\":" + number(s.collisions) +
-         ",\"last_error\":" + json(s.last_error) + ",\"notes\":[" + notes +
-         "],\"sqlite_warning\":" + json(s.sqlite_warning) + "}";
+         ",\"retention_s\":" + number(s.retention_s) +
+         ",\"conflicts_max\":" + number(s.conflicts_max) + ",\"last_error\":" + json(s.last_error) +
+         ",\"notes\":[" + notes + "],\"sqlite_warning\":" + json(s.sqlite_warning) + "}";
 }
 
 void print_status(const ReplicaStatus& s) {
@@ -47,6 +48,10 @@ void print_status(const ReplicaStatus& s) {
   std::printf("conflicts %s hidden, %s parked, %s superseded (mycelial conflicts lists them)\n",
               number(s.hidden_rows).c_str(), number(s.parked_rows).c_str(),
               number(s.superseded).c_str());
+  if (!s.site.empty()) {
+    std::printf("keeps     what silent members lack for %s days, %s overruled values listed\n",
+                number(s.retention_s / (24 * 3600)).c_str(), number(s.conflicts_max).c_str());
+  }
   if (s.collisions != 0) {
     std::printf("busy      %s writes overtook an open transaction (docs/guide/busy.md)\n",
                 number(s.collisions).c_str());

@@ -46,6 +46,8 @@ class Status(NamedTuple):
     parked_rows: int
     superseded: int
     collisions: int
+    retention_s: int
+    conflicts_max: int
     last_error: str
     notes: List[str]
     sqlite_warning: str  #: What this version of SQLite can do to the file; empty: nothing is known.
