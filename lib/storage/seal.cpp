@@ -396,6 +396,11 @@ void Sealer::rewrite_row(TableIo& io, const core::Identity& identity,
   w.shown = true;
   w.time = clock_.stamp_write(now_, now_);
   for (const auto& [column, value] : values) w.written.push_back({column, w.time, value.view()});
+  for (const auto column : io.column_ids()) {  // a row that is written whole is so here, too
+    const auto* cell = core::winner(old, column, s_.meta_.ranks());
+    const bool stays = std::ranges::none_of(values, [&](auto& v) { return v.first == column; });
+    if (io.policies().atomic && cell && stays) w.written.push_back({column, w.time, cell->value});
+  }
   auto [piece, merged] = write(old, w);
   s_.put_hidden(io, identity, RowStatus::hidden, merged, {});
   emit(io, identity, piece);

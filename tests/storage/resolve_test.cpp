@@ -43,7 +43,8 @@ class Resolve : public testing::Test {
   int rounds = 0;
   static constexpr const char* kSchema =
       "CREATE TABLE t(k INTEGER PRIMARY KEY, v, n INTEGER CHECK(n < 10));"
-      "CREATE TABLE w(k TEXT, l TEXT COLLATE NOCASE, v, PRIMARY KEY(l, k)) WITHOUT ROWID";
+      "CREATE TABLE w(k TEXT, l TEXT COLLATE NOCASE, v, PRIMARY KEY(l, k)) WITHOUT ROWID;"
+      "CREATE TABLE p(k TEXT PRIMARY KEY, u UNIQUE, v)";
   Site a{world, "a", kSchema}, b{world, "b", kSchema};
 };
 
@@ -115,6 +116,24 @@ TEST_F(Resolve, AConstraintThatForbidsAValueIsNamed) {
   EXPECT_TRUE(resolve(b, id, Kind::restore).ok());
   both();
   EXPECT_EQ(a.rows("SELECT n FROM t"), "9");
+}
+
+TEST_F(Resolve, RowsThatMergeWholeStayWhole) {
+  ASSERT_TRUE(a.store().set_policy("p", "", "row").ok());
+  both();
+  must(a, "INSERT INTO p VALUES('x', 1, 'of a')");
+  must(b, "INSERT INTO p VALUES('y', 1, 'of b')");
+  both();
+  const auto id = listed(a).at(0).id;
+  EXPECT_EQ(a.rows("SELECT * FROM p"), "y|1|of b");
+  world.clock.now += 10;
+  EXPECT_TRUE(a.store().resolve(id, {Kind::change, "v", "'changed'"}).code() == Errc::schema);
+  EXPECT_TRUE(a.store().resolve(id, {Kind::change, "u", "2"}).ok());
+  EXPECT_TRUE(resolve(b, id, Kind::restore).ok());  // at the same time, and later
+  both();
+  for (Site* s : {&a, &b}) EXPECT_EQ(s->rows("SELECT * FROM p"), "x|1|of a");
+  ASSERT_EQ(listed(a).size(), 2u);
+  EXPECT_EQ(listed(b).size(), 2u);
 }
 
 TEST_F(Resolve, WrongIdsAreNamed) {

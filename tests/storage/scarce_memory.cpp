@@ -37,8 +37,11 @@ const int installed = install();
 
 }  // namespace
 
+void* operator new(std::size_t bytes, const std::nothrow_t& /*none*/) noexcept {
+  return refuse() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+}
 void* operator new(std::size_t bytes) {
-  void* const p = refuse() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+  void* const p = operator new(bytes, std::nothrow);
   if (p == nullptr) throw std::bad_alloc();
   return p;
 }
@@ -46,6 +49,9 @@ void operator delete(void* p) noexcept {
   std::free(p);
 }
 void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, const std::nothrow_t& /*none*/) noexcept {
   std::free(p);
 }
 
