@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import time
 import unittest
 
 from fleet import ITEMS, MYCELIAL, FleetTest, good, run, until
@@ -302,6 +303,19 @@ class Cli(FleetTest):
         more = "ALTER TABLE cell ADD COLUMN x"
         self.assertIn("tracked", self.fails(1, "alter", plain.path, more))
         self.assertIn("sound", good("check", a.path))
+
+    def test_the_next_one_waits_for_one_that_is_being_killed(self):
+        a = self.tracked("a")
+        a.serve()
+        words = [os.environ["MYCELIAL"], "serve", a.path, "--listen", "tcp://127.0.0.1:0"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as second:
+            time.sleep(0.3)
+            a.process.kill()
+            self.assertIn(b"listening", second.stdout.readline())
+            third = subprocess.run(words, capture_output=True, timeout=30, check=False)
+            self.assertIn(b"served already by process", third.stderr)
+            self.assertEqual(third.returncode, 1)
+            second.terminate()
 
     def test_doctor(self):
         self.assertIn("no.db", run("doctor", self.folder.path + "/no.db").stdout)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "tools/mycelial/command.hpp"
 
@@ -67,14 +69,29 @@ int usage_error(const std::string& message) {
   return kUsage;
 }
 
+/// A process that was killed holds its file until the system has cleared it away: whoever starts
+/// the next one at once need not know that.
+std::unique_ptr<Replica> open(const std::string& path, const ReplicaOptions& options,
+                              int* exit_code) {
+  using std::chrono::steady_clock;
+  const auto until = steady_clock::now() + std::chrono::seconds(1);
+  for (;;) {
+    auto replica = Replica::open(path, options);
+    if (replica.ok()) return std::move(*replica);
+    const bool held = options.exclusive && replica.status().code() == Errc::busy;
+    if (!held || steady_clock::now() > until) {
+      *exit_code = fail(replica.status());
+      return nullptr;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 std::unique_ptr<Replica> open(const std::string& path, bool exclusive, int* exit_code) {
   ReplicaOptions options;
   options.exclusive = exclusive;
   options.watch = exclusive;
-  auto replica = Replica::open(path, options);
-  if (replica.ok()) return std::move(*replica);
-  *exit_code = fail(replica.status());
-  return nullptr;
+  return open(path, options, exit_code);
 }
 
 namespace {

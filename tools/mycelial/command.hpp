@@ -47,6 +47,8 @@ int fail(const Status& status);
 int usage_error(const std::string& message);
 /// Null and an exit code if the file cannot be opened.
 std::unique_ptr<Replica> open(const std::string& path, bool exclusive, int* exit_code);
+std::unique_ptr<Replica> open(const std::string& path, const ReplicaOptions& options,
+                              int* exit_code);
 /// A JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
 std::string json(const std::string& text);
 

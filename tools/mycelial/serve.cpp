@@ -51,17 +51,18 @@ int serve(const Arguments& a) {
   options.log = [](const std::string& line) {
     std::fprintf(stderr, "mycelial: %s\n", line.c_str());
   };
-  auto replica = Replica::open(a.plain[0], options);
-  if (!replica.ok()) return fail(replica.status());
-  if (const Status status = start(**replica, a); !status.ok()) return fail(status);
-  if (const auto status = (*replica)->status(); status.ok() && status->tables.empty()) {
+  int code = kGood;
+  const auto replica = open(a.plain[0], options, &code);
+  if (!replica) return code;
+  if (const Status status = start(*replica, a); !status.ok()) return fail(status);
+  if (const auto status = replica->status(); status.ok() && status->tables.empty()) {
     std::fprintf(stderr,
                  "mycelial: %s tracks no table, so none of its rows are sent; run mycelial "
                  "track\n",
                  a.plain[0].c_str());
   }
   wait_for_signal(signals);
-  (*replica)->close();
+  replica->close();
   ::close(signals);
   return kGood;
 }
