@@ -193,7 +193,8 @@ void StoreImpl::finish_rearming() {
 /// table held is gone.
 bool StoreImpl::move_cells(core::Row& row, const ColumnMoves& moves) {
   bool out = false;
-  for (const auto& [from, to] : moves) {
+  for (const auto& move : moves) {
+    const auto from = move.first, to = move.second;
     const bool any =
         std::ranges::any_of(row.cells, [&](const auto& c) { return c.column == from; });
     if (!any) continue;

@@ -40,7 +40,7 @@ std::string taken(Connection& db, const std::string& name) {
 Status StoreImpl::track(const std::string& name) {
   arm_if_due();  // it may not be the table any more that was tracked under this name
   std::string why;
-  const Status looked = guard([&] {
+  Status looked = guard([&] {
     why = refusal(db_, name);
     if (why.empty() && Meta::exists(db_)) why = taken(db_, name);
   });
