@@ -111,7 +111,7 @@ std::string StoreImpl::shown_in(std::uint32_t table_number, ByteView identity,
   const auto place = column_named(io->info(), column);
   if (!at.shown() || !place) return std::string(when_listed);
   const auto values = io->read({at.rowid, identity});
-  const auto now = values ? to_literal((*values)[*place]) : std::string(when_listed);
+  auto now = values ? to_literal((*values)[*place]) : std::string(when_listed);
   io->release();
   return now;
 }
