@@ -65,7 +65,7 @@ struct ReplicaStatus {
   std::string path;
   std::string site;  ///< Hexadecimal site id of this file.
   std::vector<TrackedTable> tables;
-  std::vector<TrackedTable> untracked;  ///< The other tables; a reason if they cannot be tracked.
+  std::vector<TrackedTable> untracked;  ///< The other tables; why track_all() leaves them out.
   std::vector<PeerInfo> peers;
   std::uint64_t journal_entries = 0;  ///< Captured, not sealed yet.
   std::uint64_t sets_held = 0;        ///< Dots held, over all streams.

@@ -110,14 +110,19 @@ Status Engine::told(const Status& status) {
   return status;
 }
 
-Status Engine::track(const std::string& table) {
+/// What the store is asked to change may have made sets.
+Status Engine::change(const std::function<Status()>& work) {
   Status status = usable();
-  if (status.ok())
-    input([&] {
-      status = told(store_->track(table));
-      schedule_.dirty(now());
-    });
+  if (!status.ok()) return status;
+  input([&] {
+    status = told(work());
+    schedule_.dirty(now());
+  });
   return status;
+}
+
+Status Engine::track(const std::string& table) {
+  return change([&] { return store_->track(table); });
 }
 
 Result<std::vector<TrackedTable>> Engine::track_all() {
@@ -144,34 +149,16 @@ Status Engine::untrack_all() {
 }
 
 Status Engine::alter(const std::string& sql) {
-  Status status = usable();
-  if (status.ok())
-    input([&] {
-      status = told(store_->alter(sql));
-      schedule_.dirty(now());
-    });
-  return status;
+  return change([&] { return store_->alter(sql); });
 }
 
 Status Engine::resolve(const std::string& conflict, const Resolution& how) {
-  Status status = usable();
-  if (status.ok())
-    input([&] {
-      status = told(store_->resolve(conflict, how));
-      schedule_.dirty(now());
-    });
-  return status;
+  return change([&] { return store_->resolve(conflict, how); });
 }
 
 Status Engine::set_policy(const std::string& table, const std::string& column,
                           const std::string& policy) {
-  Status status = usable();
-  if (status.ok())
-    input([&] {
-      status = told(store_->set_policy(table, column, policy));
-      schedule_.dirty(now());
-    });
-  return status;
+  return change([&] { return store_->set_policy(table, column, policy); });
 }
 
 Result<std::vector<PolicyInfo>> Engine::policies() {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <list>
 #include <memory>
 #include <new>
@@ -96,6 +97,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   template <class F>
   void input(F&& work) noexcept;
   Status told(const Status& status);
+  Status change(const std::function<Status()>& work);
 
   // engine_links.cpp
   void receive(core::LinkNumber number, LinkState& link, std::string_view bytes);

@@ -3,7 +3,7 @@
 // name the column.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <vector>
 
 #include "storage/sql_tokens.hpp"
 #include "storage/store_impl.hpp"
@@ -64,17 +64,6 @@ Alteration read_alteration(const std::vector<std::string_view>& tokens) {
   return out;
 }
 
-/// What the book has to know of the columns once one is gone.
-ColumnSet without(const ColumnSet& columns, std::uint32_t column) {
-  ColumnSet out = columns;
-  std::erase(out.ids, column);
-  std::erase_if(out.gaps, [&](std::uint32_t gap) { return gap >= out.end(); });
-  if (column < out.end()) {
-    out.gaps.insert(std::ranges::lower_bound(out.gaps, column), column);
-  }
-  return out;
-}
-
 }  // namespace
 
 /// All statements, or none. Where nothing is tracked there is nothing to look after.
@@ -109,17 +98,18 @@ void StoreImpl::run_alteration(const std::string& sql, const std::string& table,
   const auto id = io->info().id;
   const auto name = io->info().name;
   keep_column(*io, io->column_ids()[*position]);
-  lay_down(db_, id);
+  drop_triggers(db_, id);
   db_.exec(sql);
   arm(db_, name, id);
-  load_tables();
-  schema_version_ = db_.integer("PRAGMA schema_version");
+  reload_tables();
 }
 
 /// What only the table holds of the column goes to the book: peers that have it may get it from us.
 void StoreImpl::keep_column(TableIo& io, std::uint32_t column) {
   const auto table = io.info().id;
-  const auto rest = without(io.columns(), column);
+  auto ids = io.column_ids();
+  std::erase(ids, column);
+  const auto rest = column_set(std::move(ids));
   const auto position = *io.position_of(column);
   core::Row row;
   const auto fill = [&](const RowRef& ref) {
@@ -138,12 +128,7 @@ void StoreImpl::keep_column(TableIo& io, std::uint32_t column) {
     segments_->put(table, e.rowid, state_, e.hidden, e.witness);
     return true;
   });
-  std::vector<core::Identity> shown;
-  Statement list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
-  list.bind(1, table);
-  while (list.step()) shown.emplace_back(list.blob(0));
-  list.reset();
-  for (const auto& identity : shown) {
+  for (const auto& identity : shown_records(table)) {
     const auto at = find_row(table, &io, identity);
     unpack(at, &io, row);
     fill({0, identity});

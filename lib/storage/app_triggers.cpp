@@ -10,14 +10,14 @@ namespace {
 
 constexpr std::string_view kPrefix = "mycelial copy of ";
 
-void switch_triggers_off(Connection& db) {
-  sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+void switch_triggers(Connection& db, bool on) {
+  sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, on ? 1 : 0, nullptr);
 }
 
 }  // namespace
 
 AppTriggers::AppTriggers(Connection& db) : db_(db) {
-  switch_triggers_off(db);
+  switch_triggers(db, false);
 }
 
 std::vector<AppTriggers::Copy> AppTriggers::read() {
@@ -111,17 +111,14 @@ void AppTriggers::resume() {
 void AppTriggers::as_application(const std::function<void()>& work) {
   pause();
   is_ready_ = false;
-  const auto set = [this](int on) {
-    sqlite3_db_config(db_.handle(), SQLITE_DBCONFIG_ENABLE_TRIGGER, on, nullptr);
-  };
-  set(1);
+  switch_triggers(db_, true);
   try {
     work();
   } catch (...) {
-    set(0);
+    switch_triggers(db_, false);
     throw;
   }
-  set(0);
+  switch_triggers(db_, false);
 }
 
 void AppTriggers::blame(const std::string& table, const std::string& why) {

@@ -37,10 +37,6 @@ std::optional<TableKind> lost_triggers(Connection& db, std::uint32_t id) {
   return static_cast<TableKind>(s.text(0).front() - '0');
 }
 
-void drop_triggers(Connection& db, std::uint32_t id) {
-  for (const auto& name : trigger_names(db, id)) db.exec("DROP TRIGGER " + quote_name(name));
-}
-
 /// Whether a trigger of a table, as SQLite keeps it, runs before the write.
 bool is_before(std::string_view sql) {
   int tokens = 0;
@@ -143,6 +139,10 @@ CREATE TABLE IF NOT EXISTS mycelial_journal(jn INTEGER PRIMARY KEY, what, row, m
   create_name_tables(db);
 }
 
+void drop_triggers(Connection& db, std::uint32_t id) {
+  for (const auto& name : trigger_names(db, id)) db.exec("DROP TRIGGER " + quote_name(name));
+}
+
 Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   Armed out;
   auto& t = out.table;
@@ -170,10 +170,6 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
   Statement s(db, "UPDATE mycelial_table SET armed = ?2, tracked = 1 WHERE id = ?1");
   s.bind(1, t.id).bind_text(2, std::to_string(static_cast<int>(t.kind))).run();
   return out;
-}
-
-void lay_down(Connection& db, std::uint32_t id) {
-  drop_triggers(db, id);
 }
 
 void disarm(Connection& db, std::uint32_t id) {

@@ -69,7 +69,7 @@ struct Armed {
 /// `id`: of a table that is tracked already, whatever it was called; 0: a new one.
 Armed arm(Connection& db, const std::string& name, std::uint32_t id);
 /// Removes the triggers for as long as the table is altered; arm() makes them anew.
-void lay_down(Connection& db, std::uint32_t id);
+void drop_triggers(Connection& db, std::uint32_t id);
 /// Removes triggers and index; the table's ids stay until drop_capture_tables.
 void disarm(Connection& db, std::uint32_t id);
 /// Removes everything that create_capture_tables and arm made.

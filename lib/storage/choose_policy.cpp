@@ -11,13 +11,6 @@
 namespace mycelial::storage {
 namespace {
 
-std::string column_name(Connection& db, std::uint32_t table, std::uint32_t column) {
-  for (const auto& [id, name] : column_names(db, table)) {
-    if (id == column) return name;
-  }
-  return {};
-}
-
 /// Why the column cannot have this policy for its foreign keys; empty when it can.
 std::string reference_refusal(Connection& db, const TableInfo& table, const std::string& column,
                               const std::string& policy) {

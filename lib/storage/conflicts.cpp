@@ -84,12 +84,10 @@ void StoreImpl::list_parked_columns(TableIo& io, std::vector<Listed>& out) {
     io.release();
     return true;
   });
-  Statement shown(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
-  shown.bind(1, id);
-  while (shown.step()) {
-    const auto at = find_row(id, &io, shown.blob(0));
+  for (const auto& identity : shown_records(id)) {
+    const auto at = find_row(id, &io, identity);
     unpack(at, &io, row);
-    list(row, core::Identity(shown.blob(0)));
+    list(row, identity);
   }
   for (const auto& [column, values] : dropped) {
     if (values == 0) continue;
@@ -143,11 +141,10 @@ std::string StoreImpl::describe_cells(std::uint32_t table, const core::Row& row)
   for (const auto& cell : row.cells) {
     if (cell.column == last) continue;
     last = cell.column;
-    Statement name(
-        db_, "SELECT name FROM mycelial_column WHERE tbl = ?1 AND id = ?2 ORDER BY place DESC");
-    if (!name.bind(1, table).bind(2, cell.column).step()) continue;
+    const auto name = column_name(db_, table, cell.column);
+    if (name.empty()) continue;
     const auto* best = core::winner(row, cell.column, meta_.ranks());
-    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", name.text(0), to_literal(best->value));
+    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", name, to_literal(best->value));
   }
   return out;
 }

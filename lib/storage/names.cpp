@@ -179,6 +179,13 @@ std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,
   return out;
 }
 
+std::string column_name(Connection& db, std::uint32_t table, std::uint32_t column) {
+  Use s(
+      db.cached("SELECT name FROM mycelial_column WHERE tbl = ?1 AND id = ?2 ORDER BY place DESC"));
+  s->bind(1, table).bind(2, column);
+  return s->step() ? std::string(s->text(0)) : std::string();
+}
+
 std::vector<std::uint32_t> dropped_columns(Connection& db, std::uint32_t table) {
   std::vector<std::uint32_t> out;
   for (const auto& k : known_columns(db, table)) {

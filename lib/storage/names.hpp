@@ -65,6 +65,8 @@ std::vector<std::uint32_t> column_numbers(Connection& db, std::uint32_t table,
 std::vector<std::pair<std::uint32_t, std::string>> column_names(Connection& db,
                                                                 std::uint32_t table);
 
+/// What the column is called here, or else by peers; empty: nobody has said.
+std::string column_name(Connection& db, std::uint32_t table, std::uint32_t column);
 /// Numbers of columns that the table had and has no more.
 std::vector<std::uint32_t> dropped_columns(Connection& db, std::uint32_t table);
 

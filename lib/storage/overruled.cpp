@@ -7,7 +7,6 @@ namespace mycelial::storage {
 namespace {
 
 constexpr std::int64_t kListedMax = 10000;
-constexpr std::string_view kDismissed = "dismissed ";
 
 core::Overruled overruled_at(Connection& db, Statement& s) {
   return {wire_name(db, static_cast<std::uint32_t>(s.number(0))),

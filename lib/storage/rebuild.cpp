@@ -62,12 +62,9 @@ class Sealer::Rebuild {
         return true;
       });
     } else {
-      std::vector<core::Identity> shown;
-      Statement list(s_.db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
-      list.bind(1, id_);
-      while (list.step()) shown.emplace_back(list.blob(0));
-      list.reset();
-      for (const auto& identity : shown) sealer_.enter(t_, t_.slot_of(identity));
+      for (const auto& identity : s_.shown_records(id_)) {
+        sealer_.enter(t_, t_.slot_of(identity));
+      }
     }
     for (std::size_t i = 0; i < t_.touched.size(); ++i) {
       auto& r = t_.touched[i];

@@ -40,11 +40,12 @@ Result<ReplicaStatus> StoreImpl::status() {
   out.path = path_;
   out.sqlite_warning = known_bug(sqlite3_libversion_number());
   const Status status = read_only([&] {
+    const bool any = Meta::exists(db_);
     for (const auto& name : ordinary_tables(db_)) {
-      const bool tracked = Meta::exists(db_) && tracked_here(name);
-      if (!tracked) out.untracked.push_back({name, false, refusal(db_, name)});
+      if (any && tracked_here(name)) continue;
+      out.untracked.push_back({name, false, why_left_out(name)});
     }
-    if (!Meta::exists(db_)) return;
+    if (!any) return;
     out.site = meta_.site().hex();
     out.retention_s = retention_ms() / 1000;
     out.conflicts_max = conflicts_max();
@@ -62,9 +63,8 @@ Result<ReplicaStatus> StoreImpl::status() {
       (s.integer(0) == static_cast<int>(RowStatus::parked) ? out.parked_rows : out.hidden_rows) +=
           s.number(1);
     }
-    out.superseded =
-        static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_conflict WHERE kind "
-                                               "NOT LIKE 'dismissed %'"));
+    out.superseded = static_cast<std::uint64_t>(
+        db_.integer("SELECT count(*) FROM mycelial_conflict WHERE kind NOT LIKE 'dismissed %'"));
     if (db_.text("PRAGMA journal_mode") != "wal" && !tables_.empty()) {
       out.notes.emplace_back("journal_mode is not WAL: readers and syncing block each other");
     }

@@ -193,7 +193,7 @@ void StoreImpl::decide_value(const Listed& what, const Resolution& how) {
   if (!entry.bind(1, what.entry).step()) return;  // the write ended it
   core::Overruled dismissed{.identity = core::Identity(entry.blob(0)),
                             .column = std::string(entry.text(1)),
-                            .kind = "dismissed " + std::string(entry.text(2)),
+                            .kind = std::string(kDismissed).append(entry.text(2)),
                             .value = std::string(entry.text(3)),
                             .winner = std::string(entry.text(4)),
                             .rule = std::string(entry.text(5)),

@@ -130,6 +130,21 @@ enum WriteFlags : std::uint8_t { kStampIsCarrier = 1, kTargetsAreBirths = 2 };
 
 }  // namespace
 
+ColumnSet column_set(std::vector<std::uint32_t> ids) {
+  ColumnSet out;
+  out.ids = std::move(ids);
+  std::ranges::sort(out.ids);
+  auto next = out.ids.begin();
+  for (std::uint32_t id = 0; id < out.end(); ++id) {
+    if (*next == id) {
+      ++next;
+    } else {
+      out.gaps.push_back(id);
+    }
+  }
+  return out;
+}
+
 void pack_row(const core::Row& row, const ColumnSet& columns, RowState& out) {
   Packer packer(out);
   packer.marks(row.births);

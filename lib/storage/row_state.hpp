@@ -27,6 +27,8 @@ struct ColumnSet {
   std::uint32_t end() const { return ids.empty() ? 0 : ids.back() + 1; }
 };
 
+ColumnSet column_set(std::vector<std::uint32_t> ids);
+
 /// Cells whose value is Value::in_table take almost no room. A column without a cell is one that
 /// nobody has written to; columns that the table gets later are such columns, too. Writes into
 /// `out`, whose memory is used again; cells may be left out altogether when all columns are in the

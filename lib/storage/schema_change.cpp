@@ -32,6 +32,12 @@ void StoreImpl::load_tables() {
   app_triggers_.refresh(names);
 }
 
+/// After a change of ours to the schema.
+void StoreImpl::reload_tables() {
+  load_tables();
+  schema_version_ = db_.integer("PRAGMA schema_version");
+}
+
 void StoreImpl::rearm_if_schema_changed(bool may_write) {
   const auto version = db_.integer("PRAGMA schema_version");
   if (version == schema_version_) return;
@@ -60,8 +66,7 @@ void StoreImpl::rearm_if_schema_changed(bool may_write) {
     moved.insert(moved.end(), armed.columns.moved.begin(), armed.columns.moved.end());
     for (const auto column : armed.columns.added) unwatched_[id].set(column);
   }
-  load_tables();
-  schema_version_ = db_.integer("PRAGMA schema_version");
+  reload_tables();
   arming_due_ = false;
 }
 
@@ -107,8 +112,7 @@ void StoreImpl::forget(std::uint32_t id) {
       .bind(1, id)
       .run();
   untrack_one(id);
-  load_tables();
-  schema_version_ = db_.integer("PRAGMA schema_version");
+  reload_tables();
 }
 
 namespace {

@@ -224,7 +224,7 @@ void Sealer::list_unseen(const Gathered& g, std::span<const core::Value> values)
     const auto now = position && !values.empty() ? to_literal(values[*position]) : std::string();
     if (lost == now) continue;
     list(*g.io, {.identity = g.what->identity,
-                 .column = column_name(*g.io, d.column),
+                 .column = column_name(s_.db_, g.io->info().id, d.column),
                  .kind = "superseded",
                  .value = lost,
                  .winner = now,
@@ -233,15 +233,6 @@ void Sealer::list_unseen(const Gathered& g, std::span<const core::Value> values)
                                     : "an insert of its key, before its column was here",
                  .at_ms = core::hlc_ms(d.stamp.time)});
   }
-}
-
-/// The name of a column, also of one that the table lacks.
-std::string Sealer::column_name(const TableIo& io, std::uint32_t column) {
-  if (const auto position = io.position_of(column)) return io.info().columns[*position].name;
-  for (auto& [number, name] : column_names(s_.db_, io.info().id)) {
-    if (number == column) return std::move(name);
-  }
-  return {};
 }
 
 /// A write ends versions that another one overshadowed here, and that are listed here for that. Who
@@ -396,10 +387,12 @@ void Sealer::rewrite_row(TableIo& io, const core::Identity& identity,
   w.shown = true;
   w.time = clock_.stamp_write(now_, now_);
   for (const auto& [column, value] : values) w.written.push_back({column, w.time, value.view()});
-  for (const auto column : io.column_ids()) {  // a row that is written whole is so here, too
-    const auto* cell = core::winner(old, column, s_.meta_.ranks());
-    const bool stays = std::ranges::none_of(values, [&](auto& v) { return v.first == column; });
-    if (io.policies().atomic && cell && stays) w.written.push_back({column, w.time, cell->value});
+  if (io.policies().atomic) {  // such a row is written whole
+    for (const auto column : io.column_ids()) {
+      const auto* cell = core::winner(old, column, s_.meta_.ranks());
+      const bool stays = std::ranges::none_of(values, [&](auto& v) { return v.first == column; });
+      if (cell && stays) w.written.push_back({column, w.time, cell->value});
+    }
   }
   auto [piece, merged] = write(old, w);
   s_.put_hidden(io, identity, RowStatus::hidden, merged, {});

@@ -68,7 +68,6 @@ class Sealer {
   void unpack_before(const Gathered& g);
   bool is_unwatched(const TableIo& io, std::uint32_t column) const;
   static bool has_waiting(const TableIo& io, const core::Row& row);
-  std::string column_name(const TableIo& io, std::uint32_t column);
   bool is_default(const TableIo& io, std::size_t position, const core::Value& value);
   const core::OwnedValue& default_of(const TableIo& io, std::size_t position);
   void write_whole_row(const TableIo& io, std::span<const core::Value> values, core::LocalWrite& w);

@@ -71,6 +71,9 @@ struct RowName {
 
 constexpr std::uint64_t kRetentionMs = std::uint64_t{30} * 24 * 3600 * 1000;
 
+/// Begins the kind of a listed value that somebody has dismissed.
+constexpr std::string_view kDismissed = "dismissed ";
+
 void decode_record(ByteView data, RowState& out);
 std::string iso_time(std::uint64_t ms);
 
@@ -144,6 +147,7 @@ class StoreImpl final : public Store {
 
   // schema_change.cpp
   void load_tables();
+  void reload_tables();
   TableIo* table(std::uint32_t id);
   void rearm_if_schema_changed(bool may_write);
   void finish_rearming();
@@ -155,6 +159,7 @@ class StoreImpl final : public Store {
 
   // track.cpp
   void enable_wal();
+  std::string why_left_out(const std::string& name);
   void track_these(const std::vector<std::string>& names);
   void add_baseline(TableIo& io);
   std::optional<Likeness> likeness(const TableIo& io, ByteView identity);
@@ -222,6 +227,7 @@ class StoreImpl final : public Store {
   std::size_t put_new_records(RecordBatch& batch, std::uint32_t table);
   void write_record(std::uint32_t table, ByteView identity, RowStatus status, ByteView blocker);
   void erase_record(std::uint32_t table, ByteView identity);
+  std::vector<core::Identity> shown_records(std::uint32_t table);
   bool has_hidden(std::uint32_t table);
   bool has_records(std::uint32_t table);  ///< In mycelial_row.
 

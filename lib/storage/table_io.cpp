@@ -44,11 +44,7 @@ TableIo::TableIo(Connection& db, AppTriggers& triggers, TableInfo info)
     names += (names.empty() ? "" : ", ") + quote_name(c.name);
   }
   hash_ = schema_.hash();
-  columns_.ids = ids_;
-  std::ranges::sort(columns_.ids);
-  for (std::uint32_t id = 0; id < positions_.size(); ++id) {
-    if (positions_[id] == kNowhere) columns_.gaps.push_back(id);
-  }
+  columns_ = column_set(ids_);
   Statement conflicts(db,
                       "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE "
                       "'%ON CONFLICT%'");

@@ -68,18 +68,24 @@ void StoreImpl::enable_wal() {
   });
 }
 
+/// Why `track --all` leaves the table alone; empty: it does not.
+std::string StoreImpl::why_left_out(const std::string& name) {
+  auto why = refusal(db_, name);
+  const bool any = Meta::exists(db_);
+  if (!why.empty() || (any && tracked_here(name))) return why;
+  if (any) why = taken(db_, name);
+  if (why.empty() && keeps_schema_version(name)) {
+    why = name + " says which migrations this file has seen; track it by name if it shall travel";
+  }
+  return why;
+}
+
 Result<std::vector<TrackedTable>> StoreImpl::track_all() {
   std::vector<TrackedTable> out;
   const auto look = [&] {
     out.clear();
     for (const auto& name : ordinary_tables(db_)) {
-      auto why = refusal(db_, name);
-      const bool tracked = Meta::exists(db_) && tracked_here(name);
-      if (why.empty() && !tracked && Meta::exists(db_)) why = taken(db_, name);
-      if (why.empty() && !tracked && keeps_schema_version(name)) {
-        why =
-            name + " says which migrations this file has seen; track it by name if it shall travel";
-      }
+      const auto why = why_left_out(name);
       out.push_back({name, why.empty(), why});
     }
   };
@@ -116,8 +122,7 @@ void StoreImpl::track_these(const std::vector<std::string>& names) {
     ids.push_back(arm(db_, name, 0).table.id);
   }
   if (ids.empty()) return;
-  load_tables();
-  schema_version_ = db_.integer("PRAGMA schema_version");
+  reload_tables();
   for (const auto id : ids) {
     add_baseline(*table(id));
     reveal_parked(*table(id));
@@ -200,8 +205,7 @@ Status StoreImpl::untrack(const std::string& name) {
     seal_journal();
     park(*io);
     untrack_one(io->info().id);
-    load_tables();
-    schema_version_ = db_.integer("PRAGMA schema_version");
+    reload_tables();
   });
 }
 
@@ -230,12 +234,7 @@ void StoreImpl::park(TableIo& io) {
     keep({e.rowid, {}}, e.hidden ? &hidden : nullptr, row);
     return true;
   });
-  std::vector<core::Identity> shown;
-  Statement list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
-  list.bind(1, table);
-  while (list.step()) shown.emplace_back(list.blob(0));
-  list.reset();
-  for (const auto& identity : shown) {
+  for (const auto& identity : shown_records(table)) {
     const auto at = find_row(table, &io, identity);
     auto row = unpack(at, &io);
     keep({0, identity}, &identity, row);

@@ -30,6 +30,12 @@ bool has_order(const std::string& sql) {
   return upper.find("ORDER BY") != std::string::npos;
 }
 
+std::string words_from(const Statement& s, std::size_t first) {
+  std::string out;
+  for (std::size_t i = first; i < s.words.size(); ++i) out += (out.empty() ? "" : " ") + s.words[i];
+  return out;
+}
+
 }  // namespace
 
 void play(const Script& script) {
@@ -126,6 +132,13 @@ void Player::expect_lines(const Statement& s, const Site& one,
                           const std::vector<std::string>& lines) const {
   const std::string wrong = compare_lines(s.expected, lines);
   if (!wrong.empty()) throw Failure(s.line, one.name() + ": " + wrong);
+}
+
+/// What a command of mycelial's ends with.
+void Player::expect_outcome(const Statement& s, const Site& one, const Status& status) const {
+  std::vector<std::string> refused;
+  if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
+  expect_lines(s, one, refused);
 }
 
 void Player::list(const Statement& s) {
@@ -267,9 +280,7 @@ void Player::untrack(const Statement& s) {
     for (std::size_t i = 1; i < s.words.size() && status.ok(); ++i) {
       status = one->untrack(s.words[i]);
     }
-    std::vector<std::string> refused;
-    if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
-    expect_lines(s, *one, refused);
+    expect_outcome(s, *one, status);
     losses_.forget(*one);
   }
 }
@@ -281,22 +292,17 @@ void Player::policy(const Statement& s) {
   const auto column = dot == std::string::npos ? "" : s.words[1].substr(dot + 1);
   Site& one = site(s.words[0]);
   const Status status = one.set_policy(table, column, s.words[2]);
-  std::vector<std::string> refused;
-  if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
-  expect_lines(s, one, refused);
+  expect_outcome(s, one, status);
   by_policy_.insert(table);
 }
 
 /// alter SITE SQL
 void Player::alter(const Statement& s) {
-  std::string sql;
-  for (std::size_t i = 1; i < s.words.size(); ++i) sql += s.words[i] + " ";
+  const std::string sql = words_from(s, 1);
   for (Site* one : sites_named({s.words[0]})) {
     stage_.tick();
     const Status status = one->alter(sql);
-    std::vector<std::string> refused;
-    if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
-    expect_lines(s, *one, refused);
+    expect_outcome(s, *one, status);
   }
 }
 
@@ -307,8 +313,7 @@ void Player::resolve(const Statement& s) {
   if (const auto sign = s.words[1].find('='); sign != std::string::npos) {
     how = {Kind::change, s.words[1].substr(0, sign), s.words[1].substr(sign + 1)};
   }
-  std::string line = s.words[2];
-  for (std::size_t i = 3; i < s.words.size(); ++i) line += " " + s.words[i];
+  const std::string line = words_from(s, 2);
   Site& one = site(s.words[0]);
   const auto conflicts = one.on_engine([](engine::Engine& e) { return e.conflicts(); });
   if (!conflicts.ok()) throw Failure(s.line, conflicts.status().to_string());
@@ -317,9 +322,7 @@ void Player::resolve(const Statement& s) {
   if (found == conflicts->end()) throw Failure(s.line, one.name() + " lists no " + line);
   stage_.tick();
   const Status status = one.resolve(found->id, how);
-  std::vector<std::string> refused;
-  if (!status.ok()) refused.push_back("refused: " + std::string(status.message()));
-  expect_lines(s, one, refused);
+  expect_outcome(s, one, status);
   for (Site* each : sites_named({"all"})) losses_.forget(*each);
 }
 

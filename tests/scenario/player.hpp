@@ -50,6 +50,7 @@ class Player {
   std::vector<Site*> sites_named(const std::vector<std::string>& names);
   void expect_lines(const Statement& s, const Site& one,
                     const std::vector<std::string>& lines) const;
+  void expect_outcome(const Statement& s, const Site& one, const Status& status) const;
   std::vector<std::string> set_up(Site& site, const std::string& sql);
   std::string with_paths(const std::string& sql) const;
   void start(Site& site);

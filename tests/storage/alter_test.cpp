@@ -9,10 +9,6 @@ namespace {
 
 class Alter : public testing::TestWithParam<const char*> {
  protected:
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
   void alter(Site& s, const std::string& sql) {
     world.clock.now += 10;
     const Status status = s.store().alter(sql);

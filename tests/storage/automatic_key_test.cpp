@@ -16,10 +16,6 @@ class AutomaticKey : public testing::Test {
       ASSERT_TRUE(s->store().track("t").ok());
     }
   }
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
   void expect_both(const std::string& query, const std::string& rows) {
     for (int i = 0; i < 3; ++i) {
       world.clock.now += 10;

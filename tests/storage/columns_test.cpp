@@ -15,10 +15,6 @@ class Columns : public testing::TestWithParam<const char*> {
       EXPECT_TRUE(s->store().track_all().ok());
     }
   }
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
   void send(Site& from, Site& to, Carry how = Carry::sets) {
     world.clock.now += 10;
     const auto status = carry(from, to, how);

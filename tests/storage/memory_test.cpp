@@ -19,15 +19,7 @@ class Memory : public testing::Test {
     must(a, "INSERT INTO w VALUES('first', 1)");
     meet();
   }
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
-  void meet() {
-    for (int i = 0; i < 2; ++i) {
-      for (const auto& s : {carry(a, b), carry(b, a)}) ASSERT_TRUE(s.ok()) << s.to_string();
-    }
-  }
+  void meet() { exchange(a, b); }
   /// `prepare` gives `act` something to do, however the attempt before it ended.
   void each(const std::function<void(int round)>& prepare, const std::function<Status()>& act) {
     int failed = 0;

@@ -9,10 +9,6 @@ namespace {
 
 class Rename : public testing::TestWithParam<const char*> {
  protected:
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
   void send(Site& from, Site& to, Carry how = Carry::sets) {
     world.clock.now += 10;
     const auto status = carry(from, to, how);

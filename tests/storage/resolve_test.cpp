@@ -16,15 +16,7 @@ class Resolve : public testing::Test {
   Resolve() {
     for (Site* s : {&a, &b}) EXPECT_TRUE(s->store().track_all().ok());
   }
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
-  void both() {
-    for (int i = 0; i < 2; ++i) {
-      for (const auto& s : {carry(a, b), carry(b, a)}) ASSERT_TRUE(s.ok()) << s.to_string();
-    }
-  }
+  void both() { exchange(a, b); }
   /// Two sites write to the same cell; `value` loses.
   void overrule(const std::string& value) {
     must(a, "INSERT OR IGNORE INTO t VALUES(1, 0, 0)");

@@ -18,15 +18,7 @@ class Retrack : public testing::TestWithParam<const char*> {
     both();
     must(a, "DELETE FROM t WHERE k = 2");
   }
-  void must(Site& s, const std::string& sql) {
-    world.clock.now += 10;
-    EXPECT_EQ(s.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(s.client());
-  }
-  void both() {
-    for (int i = 0; i < 2; ++i) {
-      for (const auto& s : {carry(a, b), carry(b, a)}) ASSERT_TRUE(s.ok()) << s.to_string();
-    }
-  }
+  void both() { exchange(a, b); }
   void untrack() { ASSERT_TRUE(a.store().untrack("t").ok()); }
   void track() {
     world.clock.now += 10;

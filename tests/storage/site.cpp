@@ -233,4 +233,15 @@ Status carry(Site& from, Site& to, Carry how) {
   return {};
 }
 
+void must(Site& site, const std::string& sql) {
+  site.world_.clock.now += 10;
+  EXPECT_EQ(site.sql(sql), SQLITE_OK) << sql << ": " << sqlite3_errmsg(site.client());
+}
+
+void exchange(Site& a, Site& b) {
+  for (int i = 0; i < 2; ++i) {
+    for (const auto& s : {carry(a, b), carry(b, a)}) ASSERT_TRUE(s.ok()) << s.to_string();
+  }
+}
+
 }  // namespace mycelial::test

@@ -78,6 +78,7 @@ class Site {
   const std::string& path() const { return path_; }
 
  private:
+  friend void must(Site& site, const std::string& sql);
   void place(const std::string& name);
   void connect();
 
@@ -87,8 +88,13 @@ class Site {
   std::unique_ptr<storage::Store> store_;
 };
 
+/// Ten milliseconds later, a client's SQL that has to succeed.
+void must(Site& site, const std::string& sql);
+
 /// Carries everything that `to` lacks from `from`, as sets or as a cut.
 enum class Carry { sets, cut };
 Status carry(Site& from, Site& to, Carry how = Carry::sets);
+/// Both get what the other one has, and what comes of that.
+void exchange(Site& a, Site& b);
 
 }  // namespace mycelial::test
