@@ -60,9 +60,7 @@ Peer* Exchange::Impl::hear(LinkNumber number, LinkState& link, const Message& m)
     if (!link.caps.group) {
       const bool replaced = !link.peers.empty();
       link.peers.clear();
-      link.data.clear();
-      link.queued.clear();
-      link.data_bytes = 0;
+      stop_sending(link);
       std::erase_if(asked, [&](const auto& a) { return a.second.link == number; });
       if (replaced || link.have_said + 1000 < now) say_have_soon(link);
     }

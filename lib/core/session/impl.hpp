@@ -159,6 +159,7 @@ struct Exchange::Impl {
   void be_patient(LinkNumber number, const Peer& peer, TimeMs for_ms);
   void ask_for_the_rest(LinkNumber number, const FragMessage& m);
   void on_stop(LinkNumber number, const Hash& unit);
+  static void stop_sending(LinkState& link);
   bool may_begin(LinkNumber number, const UnitRef& unit);
   bool make_room(LinkNumber number);
   bool may_begin_cut(LinkNumber number, const UnitRef& unit);

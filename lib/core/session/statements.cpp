@@ -51,6 +51,7 @@ void Exchange::Impl::on_digest(LinkNumber number, Peer& peer, const DigestMessag
     ++link.same;
     peer.have = m.have;
     peer.heard_have = true;
+    if (!link.caps.group) stop_sending(link);
     if (auto* const book = depot.members()) {
       book->seen(peer.site);
       book->holds(peer.site, depot.have());
@@ -120,7 +121,11 @@ void Exchange::Impl::on_have(LinkNumber number, Peer& peer, const HaveMessage& m
   auto& link = links.at(number);
   if (m.have == digest()) {
     ++link.same;
-    if (link.caps.group) link.have_at = kNever;  // it spoke for us
+    if (link.caps.group) {
+      link.have_at = kNever;  // it spoke for us
+    } else {
+      stop_sending(link);
+    }
   }
   if (link.caps.group) forget_some(link, peer, m.tips.size());
   for (const auto& [stream, tip] : m.tips) {

@@ -253,6 +253,13 @@ void Exchange::Impl::on_stop(LinkNumber number, const Hash& unit) {
   });
 }
 
+/// The other end of a link of two holds all that we do: it got it elsewhere.
+void Exchange::Impl::stop_sending(LinkState& link) {
+  link.data.clear();
+  link.queued.clear();
+  link.data_bytes = 0;
+}
+
 /// Applies what has become whole, passes it on, and tells everybody.
 void Exchange::Impl::apply() {
   const auto applied = depot.apply_staged();

@@ -240,6 +240,30 @@ TEST(Relay, ACutIsResumed) {
   EXPECT_LT(wire.body_bytes, 230'000u);
 }
 
+/// It says so within a minute; the rest of a long cut would keep a slow link busy for longer.
+TEST(Relay, WhoHasGotEverythingElsewhereIsSentNoMore) {
+  World w(9);
+  MapDepot::Limits small;
+  small.tail_bytes = 5000;
+  Node &a = w.add("a", small), &whole = w.add("whole"), &late = w.add("late");
+  w.wire({&a, &whole});
+  for (int i = 0; i < 400; ++i) a.write(1000);
+  ASSERT_TRUE(w.run(60'000, [&] { return a.depot().have() == whole.depot().have(); }));
+  WireModel thin;
+  thin.rate = 2000;
+  thin.tells = false;
+  Wire& wire = w.wire({&a, &late}, thin);
+  w.run(10'000);
+  w.wire({&whole, &late});
+  wire.block(a, late);
+  ASSERT_TRUE(w.run(60'000, [&] { return w.converged(); }));
+  wire.unblock();
+  w.run(60'000);
+  wire.forget();
+  w.run(60'000);
+  EXPECT_EQ(wire.kinds["frag"], 0u) << w.traffic();
+}
+
 /// One end was restarted and the other does not know: its old link leads nowhere, a new one comes.
 TEST(HalfOpen, ADeadLinkHoldsNothingUp) {
   World w(10);
