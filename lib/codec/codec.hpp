@@ -41,7 +41,7 @@ class BodyWriter {
 
   /// Embeds a schema record. Must come before the first row that uses it, unless receivers know it.
   void add_schema(const core::Schema& schema);
-  /// Of a cut only.
+  /// Of a cut or a list.
   void add_overruled(const core::Overruled& overruled);
   /// `origin_of` gives the stream of an Origin of the caller's numbering (never called for 0, the
   /// baseline). The row's values are copied.

@@ -22,6 +22,8 @@ constexpr std::size_t kPartsMax = 4096;
 constexpr std::size_t kRangesMax = 65536;
 /// Points of one probe; a binary search needs far fewer.
 constexpr std::size_t kPointsMax = 4096;
+/// Sums of one compare.
+constexpr std::size_t kSumsMax = 4096;
 /// Bytes of the reason in a bye: a line for people.
 constexpr std::size_t kReasonBytesMax = 4096;
 /// Sets that one fold joins.

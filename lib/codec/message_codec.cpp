@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bit>
 #include <limits>
 
 #include "codec/codec.hpp"
@@ -157,13 +158,36 @@ Status unpack_points(ByteView in, std::vector<core::Tip>& out) {
   return reader.ok() ? Status() : corrupt("malformed list of points");
 }
 
+Bytes pack_sums(const std::vector<std::uint32_t>& sums) {
+  Bytes out;
+  for (const auto sum : sums) {
+    for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(sum >> shift));
+  }
+  return out;
+}
+
+Status unpack_sums(ByteView in, std::vector<std::uint32_t>& out) {
+  const std::size_t count = in.size() / 4;
+  if (in.size() % 4 != 0 || !std::has_single_bit(count) || count > kSumsMax) {
+    return corrupt("malformed sums of a list");
+  }
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (i % 4 == 0) out.push_back(0);
+    out.back() |= std::uint32_t{static_cast<std::uint8_t>(in[i])} << (8 * (i % 4));
+  }
+  return {};
+}
+
 /// Fills in the body of a message.
 struct Encode {
   v1::Message& out;
   const core::Site& sender;
 
   void operator()(const core::DigestMessage& m) const {
-    out.mutable_digest()->set_have(bytes_of(m.have));
+    auto& pb = *out.mutable_digest();
+    pb.set_have(bytes_of(m.have));
+    pb.set_list(m.list.sum);
+    pb.set_since(m.list.since_ms);
   }
   void operator()(const core::HaveMessage& m) const {
     auto& pb = *out.mutable_have();
@@ -207,10 +231,32 @@ struct Encode {
     pb.set_priority_class(m.stream.priority_class);
     pb.set_points(pack_points(m.points));
   }
+  void operator()(const core::CompareMessage& m) const {
+    auto& pb = *out.mutable_compare();
+    pb.set_to(m.to);
+    pb.set_list(m.list.sum);
+    pb.set_since(m.list.since_ms);
+    pb.set_from(m.since_ms);
+    pb.set_sums(pack_sums(m.sums));
+    pb.set_parts(pack_parts(m.parts));
+  }
   void operator()(const core::ByeMessage& m) const {
     out.mutable_bye()->set_reason(m.reason.substr(0, kReasonBytesMax));
   }
 };
+
+Status decode_body(const v1::Digest& pb, core::DigestMessage& out) {
+  out.list = {pb.list(), pb.since()};
+  return unpack_hash(pb.have(), "have", false, out.have);
+}
+
+Status decode_body(const v1::Compare& pb, core::CompareMessage& out) {
+  out.to = pb.to();
+  out.list = {pb.list(), pb.since()};
+  out.since_ms = pb.from();
+  if (auto status = unpack_parts(pb.parts(), out.parts); !status) return status;
+  return unpack_sums(pb.sums(), out.sums);
+}
 
 Status decode_body(const v1::Have& pb, core::HaveMessage& out) {
   out.number = pb.number();
@@ -235,7 +281,7 @@ Status decode_body(const v1::Want& pb, core::WantMessage& out) {
 
 Status decode_body(const v1::Frag& pb, const core::Site& sender, Bytes payload,
                    core::FragMessage& out) {
-  if (pb.kind() < 1 || pb.kind() > 3) return corrupt("a fragment's unit has an unknown kind");
+  if (pb.kind() < 1 || pb.kind() > 4) return corrupt("a fragment's unit has an unknown kind");
   out.unit.kind = static_cast<core::UnitKind>(pb.kind());
   out.unit.stream = {sender, pb.scope(), pb.priority_class()};
   if (!pb.site().empty()) {
@@ -267,8 +313,7 @@ Status decode_body(const v1::Probe& pb, core::ProbeMessage& out) {
 Status decode_any(v1::Message& pb, core::Message& out) {
   switch (pb.body_case()) {
     case v1::Message::kDigest:
-      return unpack_hash(pb.digest().have(), "have", false,
-                         out.body.emplace<core::DigestMessage>().have);
+      return decode_body(pb.digest(), out.body.emplace<core::DigestMessage>());
     case v1::Message::kHave:
       return decode_body(pb.have(), out.body.emplace<core::HaveMessage>());
     case v1::Message::kWant:
@@ -281,6 +326,8 @@ Status decode_any(v1::Message& pb, core::Message& out) {
                          out.body.emplace<core::StopMessage>().unit);
     case v1::Message::kProbe:
       return decode_body(pb.probe(), out.body.emplace<core::ProbeMessage>());
+    case v1::Message::kCompare:
+      return decode_body(pb.compare(), out.body.emplace<core::CompareMessage>());
     case v1::Message::kBye: {
       const Bytes& reason = pb.bye().reason();
       if (reason.size() > kReasonBytesMax) return corrupt("a bye's reason is too long");

@@ -48,7 +48,8 @@ Status check_range(const core::Header& header) {
       }
       break;
     case core::UnitKind::cut:
-      if (header.last != 0) return corrupt("a cut has sequence numbers");
+    case core::UnitKind::list:
+      if (header.last != 0) return corrupt("a cut or list has sequence numbers");
       break;
   }
   return {};
@@ -76,7 +77,7 @@ Status decode_header(ByteView bytes, core::Header& out) {
     return {Errc::version, "a unit's body has encoding " + std::to_string(pb.body_encoding()) +
                                ", this build reads encoding 0; upgrade this replica"};
   }
-  if (pb.kind() < 1 || pb.kind() > 3) return corrupt("a unit has an unknown kind");
+  if (pb.kind() < 1 || pb.kind() > 4) return corrupt("a unit has an unknown kind");
   out.kind = static_cast<core::UnitKind>(pb.kind());
   if (auto status = unpack_site(pb.site(), out.stream.site); !status) return status;
   out.stream.scope = pb.scope();

@@ -39,7 +39,16 @@ class Depot {
   /// with a part begun gets the same unit (`resume`: ids of units that it has begun).
   virtual Result<UnitRef> cut(const std::vector<std::pair<Stream, Tip>>& tips,
                               const std::vector<Hash>& resume) = 0;
-  /// Bytes [offset, offset + size) of a unit of tail() or cut(); fewer at its end.
+  /// What is listed as overruled: it depends on the order in which sets came, so replicas that
+  /// hold the same sets tell each other.
+  virtual ListSum list() = 0;
+  /// The sums of the parts of that list, of entries not older than this: a power of two of them, at
+  /// most `most`, and not many more than there are entries. Empty: it cannot be read now.
+  virtual std::vector<std::uint32_t> list_parts(std::size_t most, std::uint64_t since_ms) = 0;
+  /// What is listed in those parts of which the sums are others, as a unit.
+  virtual Result<UnitRef> list_unit(std::span<const std::uint32_t> sums,
+                                    std::uint64_t since_ms) = 0;
+  /// Bytes [offset, offset + size) of a unit that these functions gave; fewer at its end.
   virtual Result<Bytes> read(const UnitRef& unit, std::uint64_t offset, std::size_t size) const = 0;
 
   /// Keeps a fragment of a unit (on disk if large). Duplicates and overlaps are fine. Errors:

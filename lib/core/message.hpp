@@ -18,6 +18,7 @@ constexpr std::uint32_t kWireMajor = 1;
 /// "This is all I hold": equal digests mean nothing to do.
 struct DigestMessage {
   Hash have;
+  ListSum list = {};  ///< Of what merging overruled: not a matter of the sets alone.
   friend bool operator==(const DigestMessage&, const DigestMessage&) = default;
 };
 
@@ -93,6 +94,17 @@ struct ProbeMessage {
   friend bool operator==(const ProbeMessage&, const ProbeMessage&) = default;
 };
 
+/// "I list this": the sums of the parts of a list of conflicts. Asks for what the other side lists
+/// in those that differ.
+struct CompareMessage {
+  std::uint64_t to = 0;             ///< Session asked.
+  ListSum list;                     ///< All of it.
+  std::uint64_t since_ms = 0;       ///< Of the entries compared.
+  std::vector<std::uint32_t> sums;  ///< As many as a power of two; an entry's hash tells its part.
+  std::vector<WantMessage::Part> parts = {};  ///< Of an earlier answer.
+  friend bool operator==(const CompareMessage&, const CompareMessage&) = default;
+};
+
 /// Last words before the sender closes the link: why.
 struct ByeMessage {
   std::string reason;
@@ -103,7 +115,7 @@ struct Message {
   Site site;
   std::uint64_t session = 0;  ///< Random per engine open; tells own echo and clones apart.
   std::variant<DigestMessage, HaveMessage, WantMessage, FragMessage, StopMessage, ProbeMessage,
-               ByeMessage>
+               ByeMessage, CompareMessage>
       body;
 };
 

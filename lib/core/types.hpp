@@ -181,13 +181,18 @@ struct Overruled {
   friend bool operator==(const Overruled&, const Overruled&) = default;
 };
 
-enum class UnitKind : std::uint8_t { set = 1, fold = 2, cut = 3 };
+enum class UnitKind : std::uint8_t { set = 1, fold = 2, cut = 3, list = 4 };
+
+/// True if units of this kind are numbered parts of a stream.
+constexpr bool holds_sets(UnitKind kind) {
+  return kind == UnitKind::set || kind == UnitKind::fold;
+}
 
 /// The clear part of a unit: what relays read.
 struct Header {
   UnitKind kind = UnitKind::set;
-  Stream stream;                      ///< Of a set or a fold; of a cut: the maker's.
-  std::uint64_t first = 0, last = 0;  ///< Sequence numbers covered; 0 for a cut.
+  Stream stream;                      ///< Of a set or a fold; of others: the maker's.
+  std::uint64_t first = 0, last = 0;  ///< Sequence numbers covered; 0 if it holds no sets.
   Hash prev;                          ///< Chain hash of the set before `first`; zero at the start.
   std::vector<Hash> chain;            ///< Fold: the chain hashes of first..last.
   std::vector<std::pair<Stream, Tip>> deps;  ///< What the author's have gained since `first - 1`.
@@ -196,6 +201,13 @@ struct Header {
   std::vector<std::pair<Stream, std::uint64_t>> floor;  ///< Cut: deaths up to here were collected.
   bool full = false;  ///< Cut: lists every row, so what it does not list is dead.
   std::uint64_t body_bytes = 0;
+};
+
+/// What a replica's list of conflicts is, in short.
+struct ListSum {
+  std::uint64_t sum = 0;       ///< Of the hashes of its entries; 0: it is empty.
+  std::uint64_t since_ms = 0;  ///< Of the entries summed; older ones it may have forgotten.
+  friend bool operator==(const ListSum&, const ListSum&) = default;
 };
 
 /// A unit as the session handles it.

@@ -10,6 +10,7 @@ constexpr TimeMs kBackoffMinMs = 20;
 constexpr TimeMs kBackoffMaxMs = 5000;
 constexpr TimeMs kForgetMs = 60'000;
 constexpr char kCut[] = "making a snapshot for a peer";
+constexpr char kList[] = "listing conflicts for a peer";
 constexpr char kRead[] = "reading a change set";
 constexpr char kStage[] = "keeping what a peer sent";
 }  // namespace
@@ -37,6 +38,13 @@ Result<core::UnitRef> GuardedDepot::cut(const std::vector<std::pair<core::Stream
   auto unit = store_.cut(tips, resume);
   // Whoever needs it asks again; if nobody does, nobody would ever tell that the lock has gone.
   if (unit.status().code() != Errc::busy) outcome(kCut, unit.status());
+  return unit;
+}
+
+Result<core::UnitRef> GuardedDepot::list_unit(std::span<const std::uint32_t> sums,
+                                              std::uint64_t since_ms) {
+  auto unit = store_.list_unit(sums, since_ms);
+  if (unit.status().code() != Errc::busy) outcome(kList, unit.status());
   return unit;
 }
 

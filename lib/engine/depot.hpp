@@ -32,6 +32,12 @@ class GuardedDepot final : public core::Depot {
   }
   Result<core::UnitRef> cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
                             const std::vector<Hash>& resume) override;
+  core::ListSum list() override { return store_.list(); }
+  std::vector<std::uint32_t> list_parts(std::size_t most, std::uint64_t since_ms) override {
+    return store_.list_parts(most, since_ms);
+  }
+  Result<core::UnitRef> list_unit(std::span<const std::uint32_t> sums,
+                                  std::uint64_t since_ms) override;
   Result<Bytes> read(const core::UnitRef& unit, std::uint64_t offset,
                      std::size_t size) const override;
   Status stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) override;

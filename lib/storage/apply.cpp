@@ -107,6 +107,7 @@ void Applier::learn(const core::Schema& schema) {
   s_.remember_schema(schema, false);
   learn_policies(schema);
   if (schema.formerly.empty()) return;
+  s_.list_changes();
   for (const auto& move : learn_names(s_.db_, schema.table, schema.formerly)) {
     Applier(s_).adopt(move);
     std::erase_if(targets_, [&](const auto& t) { return t.second.id == move.from; });

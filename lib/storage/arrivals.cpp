@@ -36,6 +36,7 @@ bool StoreImpl::ready(const core::Header& h, bool* known) const {
     *known = std::all_of(h.have.begin(), h.have.end(), holds);
     return std::all_of(h.base.begin(), h.base.end(), holds);
   }
+  if (h.kind == core::UnitKind::list) return true;
   const auto it = have().find(h.stream);
   const std::uint64_t last = it == have().end() ? 0 : it->second.seq;
   *known = h.last <= last;
@@ -51,6 +52,7 @@ bool StoreImpl::ready(const core::Header& h, bool* known) const {
 
 void StoreImpl::apply_unit(const codec::UnitView& unit, ByteView bytes) {
   const auto& h = unit.header;
+  if (h.kind == core::UnitKind::list) return add_to_list(unit.body);
   Applier(*this, h).run(unit.body);
   if (h.kind == core::UnitKind::cut) {
     for (const auto& [stream, tip] : h.have) {
@@ -76,7 +78,7 @@ void StoreImpl::apply_unit(const codec::UnitView& unit, ByteView bytes) {
 
 /// Its set is not the next one of its stream, nor an earlier one.
 bool StoreImpl::is_beyond(const core::UnitRef& unit) const {
-  if (unit.kind == core::UnitKind::cut) return false;
+  if (!core::holds_sets(unit.kind)) return false;
   const auto it = have().find(unit.stream);
   return unit.first > (it == have().end() ? 0 : it->second.seq) + 1;
 }
@@ -94,8 +96,8 @@ const codec::UnitView& StoreImpl::decoded(Waiting& waiting) {
   return waiting.unit.emplace(std::move(*unit));
 }
 
-/// What waits, by stream; each cut by itself. A unit is decoded when it is new, and when its turn
-/// has come: a long backlog that waits for its beginning costs nothing at each arrival.
+/// What waits, by stream; each cut or list by itself. A unit is decoded when it is new, and when
+/// its turn has come: a long backlog that waits for its beginning costs nothing at each arrival.
 std::vector<StoreImpl::Queue> StoreImpl::queues(
     std::vector<std::pair<core::UnitRef, Status>>& rejected) {
   std::map<Hash, Waiting> fresh;
@@ -113,9 +115,9 @@ std::vector<StoreImpl::Queue> StoreImpl::queues(
   for (const auto& ref : staging_.whole()) {
     const auto is_this = [&](const auto& bad) { return bad.first.id == ref.id; };
     if (std::ranges::any_of(rejected, is_this)) continue;
-    const bool set = ref.kind != core::UnitKind::cut;
+    const bool set = core::holds_sets(ref.kind);
     const bool goes_on = set && !out.empty() && out.back().front().ref.stream == ref.stream &&
-                         out.back().front().ref.kind != core::UnitKind::cut;
+                         core::holds_sets(out.back().front().ref.kind);
     if (!goes_on) out.emplace_back();
     const auto known = fresh.find(ref.id);
     out.back().push_back(known == fresh.end() ? Waiting{ref, {}, {}} : std::move(known->second));

@@ -115,10 +115,11 @@ std::string StoreImpl::shown_in(std::uint32_t table_number, ByteView identity,
 }
 
 void StoreImpl::list_overruled(std::vector<Listed>& out) {
-  Statement l(db_,
-              "SELECT t.name, c.tbl, c.ident, c.col, c.kind, c.value, c.winner, c.rule, c.at, c.id "
-              "FROM mycelial_conflict c JOIN mycelial_table t ON t.id = c.tbl "
-              "WHERE c.kind NOT LIKE 'dismissed %' ORDER BY c.at, t.name, c.ident, c.id");
+  Statement l(
+      db_,
+      "SELECT t.name, c.tbl, c.ident, c.col, c.kind, c.value, c.winner, c.rule, c.at, c.id "
+      "FROM mycelial_conflict c JOIN mycelial_table t ON t.id = c.tbl "
+      "WHERE c.kind NOT LIKE 'dismissed %' ORDER BY c.at, t.name, c.ident, c.col, c.kind, c.value");
   while (l.step()) {
     const auto id = static_cast<std::uint32_t>(l.number(1));
     Conflict c{.table = std::string(l.text(0)),

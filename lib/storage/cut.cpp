@@ -177,22 +177,29 @@ void StoreImpl::cut_body(const core::Header& header, ScratchFile& file) {
     body.add(id, identity, std::move(row));
     if (io) io->release();
   }
-  for (const auto& overruled : overruled_values()) body.add(overruled);
+  for_each_overruled([&](const core::Overruled& overruled) { body.add(overruled); });
   body.finish();
+}
+
+/// Makes a unit for a peer of its two parts.
+core::UnitRef StoreImpl::keep_unit(const core::Header& header, const ScratchFile& body,
+                                   const std::string& name) {
+  ScratchFile unit(files_, name);
+  unit.append(codec::encode_unit_head(header, body.size()));
+  if (body.size() > 0) unit.append(body.map()->view());
+  const auto bytes = unit.map();
+  const auto view = codec::decode_unit(bytes->view());
+  if (!view.ok()) throw StorageError(Errc::internal, "made a unit that cannot be read");
+  unit.keep(view->id, options_.synchronous_full);
+  return {view->id, header.kind, header.stream, 0, 0, bytes->view().size(), 0};
 }
 
 /// Of what this transaction sees, whose journal is empty.
 core::UnitRef StoreImpl::make_cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips) {
   const core::Header header = cut_header(tips);
-  ScratchFile body(files_, "cut-body"), unit(files_, "cut");
+  ScratchFile body(files_, "cut-body");
   cut_body(header, body);
-  unit.append(codec::encode_unit_head(header, body.size()));
-  unit.append(body.map()->view());
-  const auto bytes = unit.map();
-  const auto view = codec::decode_unit(bytes->view());
-  if (!view.ok()) throw StorageError(Errc::internal, "made a cut that cannot be read");
-  unit.keep(view->id, options_.synchronous_full);
-  return {view->id, core::UnitKind::cut, header.stream, 0, 0, bytes->view().size(), 0};
+  return keep_unit(header, body, "cut");
 }
 
 Result<core::UnitRef> StoreImpl::cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,

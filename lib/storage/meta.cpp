@@ -41,6 +41,7 @@ CREATE TABLE mycelial_conflict(id INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER
                                col TEXT, kind TEXT, value TEXT, winner TEXT, rule TEXT,
                                at INTEGER);
 CREATE INDEX mycelial_conflict_of ON mycelial_conflict(tbl, ident);
+CREATE INDEX mycelial_conflict_at ON mycelial_conflict(at);
 )sql";
 
 // Since format 2: what collecting needs.

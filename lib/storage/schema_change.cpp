@@ -256,6 +256,7 @@ void Applier::adopt(const TableMove& move) {
        {"DELETE FROM mycelial_row WHERE tbl = ?1", "DELETE FROM mycelial_claim WHERE tbl = ?1"}) {
     Statement(s_.db_, sql).bind(1, move.from).run();
   }
+  s_.list_changes();
   Statement(s_.db_, "UPDATE mycelial_conflict SET tbl = ?2 WHERE tbl = ?1")
       .bind(1, move.from)
       .bind(2, move.to)

@@ -93,6 +93,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       finish_rearming();
       show_known_policies();
       work();
+      if (std::exchange(list_grew_, false)) trim_conflicts();
       segments_->flush();
       const bool told = save_members_along();
       if (sealed_now_) renew_nonce(nonce_);
@@ -114,6 +115,8 @@ Status StoreImpl::write(const std::function<void()>& work) {
       rebuilt_.clear();
       dropped_.clear();
       inherited_ = false;
+      list_grew_ = false;
+      list_sum_.reset();
       rowids_checked_ = false;
       cache_version_ = -1;
       schema_version_ = -1;
@@ -190,6 +193,7 @@ void StoreImpl::refresh(bool may_write) {
     has_collecting_ = Meta::can_collect(db_);
     load_members();
     if (segments_) segments_->discard();
+    list_sum_.reset();
     identity_checked_ = false;
     cache_version_ = version;
     reload_policies();

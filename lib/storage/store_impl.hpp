@@ -8,6 +8,7 @@
 //   book.cpp   where a row's bookkeeping is       report.cpp  status, digest, check
 //   overruled.cpp  values that nobody sees        choose_policy.cpp  merge policies, chosen
 //   conflicts.cpp  all that is not shown           resolve.cpp  what people decide about it
+//   lists.cpp      values that nobody sees, told to peers
 //   alter.cpp      ALTER TABLE through us
 //   orphans.cpp    rows whose parent a peer has deleted
 //   collect.cpp  forgetting what all members hold graves.cpp  deaths that are kept for ever
@@ -107,6 +108,10 @@ class StoreImpl final : public Store {
   core::Site site() const override { return meta_.site(); }
   const core::Have& have() const override { return meta_.have(); }
   std::optional<Hash> hash_at(const core::Stream& stream, std::uint64_t seq) const override;
+  core::ListSum list() override;
+  std::vector<std::uint32_t> list_parts(std::size_t most, std::uint64_t since_ms) override;
+  Result<core::UnitRef> list_unit(std::span<const std::uint32_t> sums,
+                                  std::uint64_t since_ms) override;
   std::optional<std::vector<core::UnitRef>> tail(const core::Stream& stream, std::uint64_t first,
                                                  std::uint64_t last) const override;
   Result<core::UnitRef> cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
@@ -308,13 +313,20 @@ class StoreImpl final : public Store {
   void decide_value(const Listed& what, const Resolution& how);
   void write_as_application(TableIo& io, const Listed& what);
 
+  // lists.cpp
+  void for_each_hashed(std::uint64_t since_ms,
+                       const std::function<void(const core::Overruled&, std::uint64_t)>& give);
+  std::vector<std::uint32_t> sums_of(std::size_t parts, std::uint64_t since_ms);
+  void add_to_list(ByteView body);
+
   // overruled.cpp
   void note_conflict(std::uint32_t table, const core::Overruled& overruled);
   std::optional<core::Overruled> listed(std::uint32_t table, ByteView identity,
                                         const std::string& column, const std::string& value);
-  std::vector<core::Overruled> overruled_values();
+  void for_each_overruled(const std::function<void(const core::Overruled&)>& give);
   std::uint64_t conflicts_max();
   void trim_conflicts();
+  void list_changes();
 
   // settle.cpp
   struct Rival;
@@ -334,6 +346,8 @@ class StoreImpl final : public Store {
   // cut.cpp
   core::Header cut_header(const std::vector<std::pair<core::Stream, core::Tip>>& tips);
   void cut_body(const core::Header& header, ScratchFile& file);
+  core::UnitRef keep_unit(const core::Header& header, const ScratchFile& body,
+                          const std::string& name);
   core::UnitRef make_cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips);
 
   // tail.cpp
@@ -372,8 +386,11 @@ class StoreImpl final : public Store {
   std::uint64_t walked_at_ = 0, walked_sets_ = 0;  // when the last walk began, and with what
   bool crowded_ = false;                           // after the last walk
   std::uint64_t collect_at_ = 0, pause_ms_ = 0;
-  std::map<Hash, core::UnitRef> cuts_;  // made for peers, in this run
-  Bytes nonce_, nonce_before_;          // the second one until the first is committed
+  std::map<Hash, core::UnitRef> cuts_;     // made for peers, in this run
+  std::optional<core::ListSum> list_sum_;  // of the list of conflicts, if it is known
+  Hash list_unit_;                         // made of it for a peer last
+  bool list_grew_ = false;                 // in this transaction
+  Bytes nonce_, nonce_before_;             // the second one until the first is committed
   std::int64_t schema_version_ = -1;
   bool untracking_all_ = false;                    // nobody waits for tables to come back
   bool arming_due_ = false;                        // a read found triggers that do not fit

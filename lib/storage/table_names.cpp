@@ -46,8 +46,8 @@ std::uint32_t table_number(Connection& db, const std::string& name) {
 }
 
 std::string wire_name(Connection& db, std::uint32_t table) {
-  Statement s(db, "SELECT name FROM mycelial_name WHERE tbl = ?1 ORDER BY age DESC LIMIT 1");
-  return s.bind(1, table).step() ? std::string(s.text(0)) : std::string();
+  Use s(db.cached("SELECT name FROM mycelial_name WHERE tbl = ?1 ORDER BY age DESC LIMIT 1"));
+  return s->bind(1, table).step() ? std::string(s->text(0)) : std::string();
 }
 
 std::vector<std::string> former_names(Connection& db, std::uint32_t table) {

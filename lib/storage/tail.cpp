@@ -134,7 +134,7 @@ Result<Bytes> StoreImpl::read(const core::UnitRef& unit, std::uint64_t offset,
     const auto part = [&](ByteView all) {
       out = offset < all.size() ? all.substr(offset, size) : ByteView();
     };
-    if (unit.kind != core::UnitKind::cut) {
+    if (core::holds_sets(unit.kind)) {
       const auto origin = meta_.find_origin(unit.stream);
       Use s(db_.cached(
           "SELECT data FROM mycelial_set WHERE stream = ?1 AND last = ?2 AND hash = ?3"));

@@ -250,6 +250,7 @@ void StoreImpl::untrack_one(std::uint32_t id) {
   disarm(db_, id);
   segments_->drop_table(id);
   hidden_known_.erase(id);
+  list_changes();
   for (const char* sql : {"DELETE FROM mycelial_claim WHERE tbl = ?1",
                           "DELETE FROM mycelial_conflict WHERE tbl = ?1"}) {
     Statement(db_, sql).bind(1, id).run();

@@ -41,9 +41,9 @@ std::vector<std::pair<core::Stream, core::Tip>> Generator::tips(std::size_t max)
 
 core::Message Generator::message() {
   core::Message out{site(), number(), {}};
-  switch (below(7)) {
+  switch (below(8)) {
     case 0:
-      out.body = core::DigestMessage{hash()};
+      out.body = core::DigestMessage{hash(), {number(), seq()}};
       break;
     case 1:
       out.body = core::HaveMessage{seq(),     tips(20),  hash(),
@@ -71,7 +71,7 @@ core::Message Generator::message() {
     case 3: {
       core::FragMessage frag;
       frag.unit.id = hash();
-      frag.unit.kind = static_cast<core::UnitKind>(1 + below(3));
+      frag.unit.kind = static_cast<core::UnitKind>(1 + below(4));
       frag.unit.stream = chance(2) ? core::Stream{out.site, 0, 0} : stream();
       frag.unit.first = seq() / 2;
       frag.unit.last = frag.unit.first + seq() / 2;
@@ -91,6 +91,14 @@ core::Message Generator::message() {
       out.body = probe;
       break;
     }
+    case 6: {
+      core::CompareMessage compare{number(), {number(), seq()}, seq(), {}};
+      compare.sums.resize(std::size_t{1} << below(8));
+      for (auto& sum : compare.sums) sum = static_cast<std::uint32_t>(number());
+      if (chance(2)) compare.parts.push_back({hash(), {{1, 2}, {10, 1000}}});
+      out.body = compare;
+      break;
+    }
     default:
       out.body = core::ByeMessage{bytes(100)};
   }
@@ -99,9 +107,9 @@ core::Message Generator::message() {
 
 core::Header Generator::header() {
   core::Header out;
-  out.kind = static_cast<core::UnitKind>(1 + below(3));
+  out.kind = static_cast<core::UnitKind>(1 + below(4));
   out.stream = stream();
-  if (out.kind != core::UnitKind::cut) {
+  if (core::holds_sets(out.kind)) {
     out.first = out.last = seq() / 2 + 1;
     if (!chance(4)) out.prev = hash();
   }

@@ -68,6 +68,13 @@ class FakeStore final : public storage::Store {
                             const std::vector<Hash>&) override {
     return Status(Errc::unsupported, "the whole tail is kept");
   }
+  core::ListSum list() override { return {}; }
+  std::vector<std::uint32_t> list_parts(std::size_t parts, std::uint64_t) override {
+    return std::vector<std::uint32_t>(parts);
+  }
+  Result<core::UnitRef> list_unit(std::span<const std::uint32_t>, std::uint64_t) override {
+    return Status(Errc::unsupported, "no conflicts are listed");
+  }
   Result<Bytes> read(const core::UnitRef& unit, std::uint64_t offset,
                      std::size_t size) const override;
   Status stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) override;

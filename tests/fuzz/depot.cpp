@@ -2,6 +2,7 @@
 #include "tests/fuzz/depot.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "codec/codec.hpp"
 #include "tests/fuzz/target.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kUnitMax = 4096;
 constexpr std::size_t kStagedMax = 256;
+constexpr std::size_t kListedMax = 8;
 
 }  // namespace
 
@@ -77,15 +79,22 @@ Result<core::UnitRef> MemoryDepot::cut(const std::vector<std::pair<core::Stream,
   header.stream = {site_, 0, 0};
   header.base = tips;
   for (const auto& entry : have_) header.have.emplace_back(entry);
+  return give(header, "everything");
+}
+
+Result<core::UnitRef> MemoryDepot::list_unit(std::span<const std::uint32_t> sums, std::uint64_t) {
+  expect(std::has_single_bit(sums.size()), "as many sums as a power of two");
+  core::Header header;
+  header.kind = core::UnitKind::list;
+  header.stream = {site_, 0, 0};
+  return give(header, std::to_string(listed_.size()));
+}
+
+Result<core::UnitRef> MemoryDepot::give(const core::Header& header, ByteView body) {
   Set set;
-  set.bytes = codec::encode_unit(header, "everything");
-  set.ref = {codec::decode_unit(set.bytes)->id,
-             core::UnitKind::cut,
-             header.stream,
-             0,
-             0,
-             set.bytes.size(),
-             0};
+  set.bytes = codec::encode_unit(header, body);
+  set.ref = {
+      codec::decode_unit(set.bytes)->id, header.kind, header.stream, 0, 0, set.bytes.size(), 0};
   if (cuts_.size() > 8) cuts_.clear();
   return cuts_[set.ref.id] = set, set.ref;
 }
@@ -151,7 +160,10 @@ Result<core::Depot::Applied> MemoryDepot::apply_staged() {
       auto ref = staging.ref;
       const bool whole = unit.ok() && unit->id == id;
       const core::Tip before = whole ? have_[unit->header.stream] : core::Tip();
-      if (!whole || unit->header.kind != core::UnitKind::set) {
+      if (whole && unit->header.kind == core::UnitKind::list) {
+        if (listed_.size() < kListedMax) listed_.insert(id);
+        out.units.push_back(ref);
+      } else if (!whole || unit->header.kind != core::UnitKind::set) {
         out.rejected.emplace_back(ref, Status(Errc::corrupt, "not what its name says"));
       } else if (unit->header.last > before.seq) {
         if (unit->header.first != before.seq + 1) continue;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <map>
+#include <set>
+#include <span>
 #include <vector>
 
 #include "core/exchange.hpp"
@@ -32,6 +34,12 @@ class MemoryDepot final : public core::Depot {
                                                  std::uint64_t last) const override;
   Result<core::UnitRef> cut(const std::vector<std::pair<core::Stream, core::Tip>>& tips,
                             const std::vector<Hash>& resume) override;
+  core::ListSum list() override { return {listed_.size(), 0}; }
+  std::vector<std::uint32_t> list_parts(std::size_t parts, std::uint64_t) override {
+    return std::vector<std::uint32_t>(parts, static_cast<std::uint32_t>(listed_.size()));
+  }
+  Result<core::UnitRef> list_unit(std::span<const std::uint32_t> sums,
+                                  std::uint64_t since_ms) override;
   Result<Bytes> read(const core::UnitRef& unit, std::uint64_t offset,
                      std::size_t size) const override;
   Status stage(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes) override;
@@ -51,12 +59,14 @@ class MemoryDepot final : public core::Depot {
     std::vector<bool> have;
   };
   void keep(Set set);
+  Result<core::UnitRef> give(const core::Header& header, ByteView body);
 
   core::Site site_;
   core::Have have_;
   std::uint64_t order_ = 0;
   std::map<core::Dot, Set> sets_;
-  std::map<Hash, Set> cuts_;
+  std::map<Hash, Set> cuts_;  ///< And lists.
+  std::set<Hash> listed_;     ///< Lists that came.
   std::map<Hash, Staging> staging_;
 };
 

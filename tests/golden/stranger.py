@@ -179,11 +179,13 @@ def check_major(data):
 def message_text(data):
     check_major(data)
     m = Message(data)
-    kind = next(k for k in range(4, 11) if m.all(k))
+    kind = next(k for k in range(4, 12) if m.all(k))
     b = Message(m.bytes(kind))
     out = ["message", f"  site {m.bytes(2).hex()}", f"  session {m.fixed64(3)}"]
     if kind == 4:
         out += ["  digest", f"  have {b.bytes(1).hex()}"]
+        if b.fixed64(2):
+            out.append(f"  list {b.fixed64(2)} {b.number(3)}")
     elif kind == 5:
         out += ["  have", f"  number {b.number(1)}", *tips("tip", b.bytes(2)),
                 f"  have {b.bytes(3).hex()}", f"  reply {b.number(4)}", f"  more {b.number(5)}",
@@ -206,6 +208,13 @@ def message_text(data):
     elif kind == 9:
         out += ["  probe", f"  stream {b.bytes(1).hex()}/{b.number(2)}/{b.number(3)}"]
         out += [f"  point {point}" for point in table(b.bytes(4), "varint", "hash")]
+    elif kind == 11:
+        sums = b.bytes(5)
+        assert sums and len(sums) % 4 == 0
+        out += ["  compare", f"  to {b.fixed64(1)}", f"  list {b.fixed64(2)} {b.number(3)}",
+                f"  from {b.number(4)}"]
+        out += [f"  sum {int.from_bytes(sums[i:i + 4], 'little')}" for i in range(0, len(sums), 4)]
+        out += parts(b.bytes(6))
     else:
         out += ["  bye", f"  reason {quoted(b.bytes(1))}"]
     return out

@@ -99,9 +99,16 @@ std::string of(const Value& value) {
 struct Body {
   Text& t;
 
+  void parts(const std::vector<core::WantMessage::Part>& parts) const {
+    for (const auto& part : parts) {
+      t.line(1, "part", part.unit);
+      for (const auto& range : part.missing) t.line(2, "missing", range.begin, range.end);
+    }
+  }
   void operator()(const core::DigestMessage& m) const {
     t.line(1, "digest");
     t.line(1, "have", m.have);
+    if (m.list.sum != 0) t.line(1, "list", m.list.sum, m.list.since_ms);
   }
   void operator()(const core::HaveMessage& m) const {
     t.line(1, "have");
@@ -123,10 +130,7 @@ struct Body {
     for (const auto& need : m.needs) {
       t.line(1, "need", need.stream, need.first, need.last, need.attempt);
     }
-    for (const auto& part : m.parts) {
-      t.line(1, "part", part.unit);
-      for (const auto& range : part.missing) t.line(2, "missing", range.begin, range.end);
-    }
+    parts(m.parts);
     t.tips("tip", m.tips);
     t.line(1, "graft", std::uint64_t{m.graft});
   }
@@ -150,6 +154,14 @@ struct Body {
     t.line(1, "probe");
     t.line(1, "stream", m.stream);
     for (const auto& point : m.points) t.line(1, "point", point.seq, point.hash);
+  }
+  void operator()(const core::CompareMessage& m) const {
+    t.line(1, "compare");
+    t.line(1, "to", m.to);
+    t.line(1, "list", m.list.sum, m.list.since_ms);
+    t.line(1, "from", m.since_ms);
+    for (const auto sum : m.sums) t.line(1, "sum", std::uint64_t{sum});
+    parts(m.parts);
   }
   void operator()(const core::ByeMessage& m) const {
     t.line(1, "bye");

@@ -58,6 +58,8 @@ void add_messages(std::vector<Vector>& out) {
     out.push_back({name, Form::canonical, false, codec::encode_message(m), text_of(m)});
   };
   add("message_digest", core::DigestMessage{hash(0x77)});
+  add("message_digest_list",
+      core::DigestMessage{hash(0x77), {0xfedcba9876543210, 1'700'000'000'000}});
   add("message_have", have());
   add("message_have_part", core::HaveMessage{4, {}, hash(0x33), false, false, 1});
   add("message_have_members", have_members());
@@ -71,6 +73,12 @@ void add_messages(std::vector<Vector>& out) {
   add("message_stop", core::StopMessage{hash(0x66)});
   add("message_probe",
       core::ProbeMessage{stream(0xb2, 0, 1), {{1, hash(0x01)}, {500, hash(0x02)}}});
+  add("message_frag_list", frag(unit_ref(UnitKind::list, stream(0xa1), 0, 0), 0, "y", false));
+  add("message_compare", core::CompareMessage{0x0123456789abcdef,
+                                              {0xfedcba9876543210, 1'700'000'000'000},
+                                              1'700'000'000'001,
+                                              {1, 0, 0xfffffffe, 256},
+                                              {{hash(0x44), {{0, 100}, {300, 301}}}}});
   add("message_bye", core::ByeMessage{"no more of this, \xe2\x98\xba"});
 }
 

@@ -29,7 +29,8 @@ std::string fresh_folder(const std::string& parent) {
 
 /// What a message is, in a word.
 std::string describe(const std::string& bytes) {
-  static const char* const kNames[] = {"digest", "have", "want", "frag", "stop", "probe", "bye"};
+  static const char* const kNames[] = {"digest", "have",  "want", "frag",
+                                       "stop",   "probe", "bye",  "compare"};
   const auto message = codec::decode_message(bytes);
   return fmt::format("{} {}", message.ok() ? kNames[message->body.index()] : "nonsense",
                      bytes.size());
@@ -331,11 +332,11 @@ void Simulation::heal() {
 }
 
 bool Simulation::converged() {
-  const State first = state_of(*nodes_[0]);
+  const Progress first = progress_of(*nodes_[0]);
   if (first.pending) return false;
   for (const auto& node : nodes_) {
-    const State state = state_of(*node);
-    if (state.pending || state.have != first.have) return false;
+    const Progress state = progress_of(*node);
+    if (state.pending || state.have != first.have || state.listed != first.listed) return false;
   }
   return true;
 }
@@ -348,6 +349,8 @@ void Simulation::converge() {
   }
   std::string all;
   for (const auto& node : nodes_) {
+    const auto first = progress_of(*nodes_[0]).listed, other = progress_of(*node).listed;
+    if (first != other) all += " lists differ: " + first_difference(first, other);
     node->on_engine([&](engine::Engine& e) {
       const auto status = e.status();
       if (status.ok())

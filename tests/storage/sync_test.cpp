@@ -190,7 +190,7 @@ TEST_F(Sync, TheLoserOfTwoInsertsOfOneKeyIsListed) {
   const auto conflicts = c.store().conflicts();
   ASSERT_TRUE(conflicts.ok()) << conflicts.status().to_string();
   for (const auto& conflict : *conflicts) listed += conflict.value + " ";
-  EXPECT_EQ(listed, "'first' 1 ");
+  EXPECT_EQ(listed, "1 'first' ");
   // By then everybody had seen the loser: overwriting the row again is no news.
   c.sql("UPDATE person SET name = 'third'; DELETE FROM person");
   everybody();
@@ -212,7 +212,7 @@ TEST_F(Sync, ACutListsTheLosersThatAnUpsertCarries) {
   const auto conflicts = c.store().conflicts();
   ASSERT_TRUE(conflicts.ok()) << conflicts.status().to_string();
   for (const auto& conflict : *conflicts) listed += conflict.value + " ";
-  EXPECT_EQ(listed, "'first' 2 ");
+  EXPECT_EQ(listed, "2 'first' ");
 }
 
 TEST_F(Sync, AnInsertOverAHiddenRowListsWhatItReplaces) {

@@ -18,6 +18,7 @@ void Exchange::Impl::tick_link(LinkNumber number) {
     std::erase_if(link.peers, [&](const auto& p) { return now - p.second.heard_at > kPeerSilent; });
   }
   for (auto& [id, peer] : link.peers) {
+    compare_if_due(link, peer);
     if (now < peer.tell_at) continue;
     peer.tell_at = kNever;
     peer.ack = false;
@@ -42,7 +43,8 @@ void Exchange::Impl::tick_link(LinkNumber number) {
   }
   if (now >= link.digest_at) {
     // Who has just heard the same need not say it; but of two, each says it once.
-    if (!link.same || (!link.caps.group && link.said != digest())) link.speech.digest = true;
+    const bool said = link.said == digest() && link.said_list == depot.list();
+    if (!link.same || (!link.caps.group && !said)) link.speech.digest = true;
     link.same = 0;
     link.digest_every = std::min(kDigestMax, link.digest_every * 2);
     link.digest_at = now + link.digest_every / 2 + port.random() % (link.digest_every / 2 + 1);
@@ -74,7 +76,8 @@ TimeMs Exchange::Impl::next_tick() const {
   for (const auto& [number, link] : links) {
     next = std::min({next, link.digest_at, link.have_at});
     for (const auto& l : link.later) next = std::min(next, l.at);
-    for (const auto& [id, peer] : link.peers) next = std::min(next, peer.tell_at);
+    for (const auto& [id, peer] : link.peers)
+      next = std::min({next, peer.tell_at, peer.compare_at});
   }
   for (const auto& [stream, a] : asked) next = std::min(next, a.until);
   return next;

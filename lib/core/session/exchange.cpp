@@ -60,7 +60,9 @@ Peer* Exchange::Impl::hear(LinkNumber number, LinkState& link, const Message& m)
     if (!link.caps.group) {
       const bool replaced = !link.peers.empty();
       link.peers.clear();
-      stop_sending(link);
+      link.data.clear();
+      link.queued.clear();
+      link.data_bytes = 0;
       std::erase_if(asked, [&](const auto& a) { return a.second.link == number; });
       if (replaced || link.have_said + 1000 < now) say_have_soon(link);
     }
@@ -89,6 +91,7 @@ void Exchange::receive(LinkNumber number, const Message& m, TimeMs now) {
   if (const auto* f = std::get_if<FragMessage>(&m.body)) s.on_frag(number, peer, *f);
   if (const auto* t = std::get_if<StopMessage>(&m.body)) s.on_stop(number, t->unit);
   if (const auto* p = std::get_if<ProbeMessage>(&m.body)) s.on_probe(number, *p);
+  if (const auto* c = std::get_if<CompareMessage>(&m.body)) s.on_compare(number, peer, *c);
   if (const auto* b = std::get_if<ByeMessage>(&m.body)) {
     s.give_up(number, "the peer said goodbye: " + b->reason);
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parts of the session share. exchange.cpp: the face and links; speech.cpp: what is said,
 // and when the link takes it; statements.cpp: who holds what; requests.cpp: who is asked for what;
-// transfer.cpp: units on their way; gossip.cpp: what members hold; clockwork.cpp: what time
-// demands.
+// transfer.cpp: units on their way; lists.cpp: lists of conflicts; gossip.cpp: what members hold;
+// clockwork.cpp: what time demands.
 #pragma once
 
 #include <deque>
@@ -41,7 +41,11 @@ struct Peer {
   std::set<Stream> dirty;     // streams to tell it about
   TimeMs tell_at = kNever;
   TimeMs told_at = 0;
-  bool ack = false;  // some of these it sent us
+  bool ack = false;               // some of these it sent us
+  ListSum ours, theirs;           // what we and it listed when it said so last
+  std::uint32_t comparisons = 0;  // that we have asked for since then
+  TimeMs compare_at = kNever;
+  UnitRef list;  // that it was sent last
 };
 
 struct Job {  // bytes of a unit to send
@@ -59,6 +63,7 @@ struct Speech {
   std::uint64_t number = 0;      // of that statement
   std::set<Stream> about;        // a statement of these
   std::set<Hash> stops;
+  std::uint64_t compare = 0;  // session whose list of conflicts is another one; 0: none
   struct Gossip {  // tells of members, by parts: streams from here on, members behind this one
     Stream stream;
     Site member;
@@ -77,8 +82,11 @@ struct LinkState {
   bool blocked = false;
   bool data_next = false;  // control and data take turns
   TimeMs digest_at = 0, digest_every = 0;
-  int same = 0;                      // equal digests heard since our last
-  Hash said;                         // the last digest that we said, alone or in a statement
+  int same = 0;            // equal digests heard since our last
+  Hash said;               // the last digest that we said, alone or in a statement
+  ListSum said_list;       // and what it said of our list of conflicts
+  TimeMs compared_at = 0;  // when we last asked for lists of conflicts
+  TimeMs list_sent_at = 0;
   TimeMs have_at = kNever;           // when we state all that we hold
   TimeMs have_said = 0;              // when we did
   TimeMs reply_asked = 0;            // when we asked for the other side's
@@ -137,6 +145,16 @@ struct Exchange::Impl {
   std::uint64_t held(const Stream& stream) const;
   const Hash& digest();
 
+  // lists.cpp
+  bool note_list(const LinkState& link, Peer& peer, const ListSum& theirs);
+  void compare_if_due(LinkState& link, Peer& peer);
+  void await_list(const LinkState& link, Peer& peer);
+  void list_came();
+  std::optional<CompareMessage> next_compare(LinkState& link);
+  void name_list_begun(CompareMessage& m, const Site& of, std::size_t room) const;
+  void on_compare(LinkNumber number, Peer& peer, const CompareMessage& m);
+  void drop_older_lists(const UnitRef& unit);
+
   // gossip.cpp
   void note_statement(const Peer& peer, const HaveMessage& m);
   void gossip_if_due(LinkNumber number, LinkState& link);
@@ -189,7 +207,7 @@ struct Exchange::Impl {
   Sources sources;
   /// Units here whole that wait for others: first and last set of each.
   std::map<Stream, std::map<std::uint64_t, std::uint64_t>> waiting;
-  std::deque<Hash> done_cuts;
+  std::deque<Hash> done;    // cuts and lists
   std::deque<Hash> spoilt;  // units that were bad when they had come from several
   struct Told {             // of members
     std::uint64_t version = 0;

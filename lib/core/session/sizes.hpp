@@ -57,6 +57,10 @@ inline std::size_t member(const MemberNews& m) {
 constexpr std::size_t want(std::size_t most) {
   return envelope(most) + 9 + 3 * table(most) + 2;
 }
+/// A comparison of lists by so many sums.
+constexpr std::size_t compare(std::size_t sums, std::size_t most) {
+  return envelope(most) + 2 * 9 + 2 * 8 + 2 * table(most) + 4 * sums;
+}
 /// A fragment without its bytes.
 constexpr std::size_t frag(const UnitRef& u, const Site& sender, std::size_t most) {
   const auto number = [](std::uint64_t v) { return v == 0 ? 0 : 1 + varint(v); };

@@ -69,10 +69,12 @@ std::optional<Message> Exchange::Impl::next_message(LinkNumber number, LinkState
   }
   if (auto have = next_statement(link)) return message(std::move(*have));
   if (auto want = next_want(number, link)) return message(std::move(*want));
+  if (auto compare = next_compare(link)) return message(std::move(*compare));
   if (auto gossip = next_gossip(link)) return message(std::move(*gossip));
   if (std::exchange(speech.digest, false)) {
     link.said = digest();
-    return message(DigestMessage{digest()});
+    link.said_list = depot.list();
+    return message(DigestMessage{digest(), link.said_list});
   }
   return std::nullopt;
 }
@@ -125,7 +127,7 @@ std::optional<HaveMessage> Exchange::Impl::next_statement(LinkState& link) {
 bool Exchange::Impl::send_fragment(LinkNumber number, LinkState& link) {
   // Sets before cuts: a cut is long, and what is new may be applicable without it.
   auto job = std::find_if(link.data.begin(), link.data.end(),
-                          [](const Job& j) { return j.unit.kind != UnitKind::cut; });
+                          [](const Job& j) { return holds_sets(j.unit.kind); });
   if (job == link.data.end()) job = link.data.begin();
   const auto drop = [&] {
     link.queued.erase(job->unit.id);

@@ -48,7 +48,11 @@ void Exchange::Impl::say_have_soon(LinkState& link) {
 void Exchange::Impl::on_digest(LinkNumber number, Peer& peer, const DigestMessage& m) {
   auto& link = links.at(number);
   if (m.have == digest()) {
-    ++link.same;
+    if (note_list(link, peer, m.list)) {
+      ++link.same;
+    } else {
+      say_digest_soon(link);
+    }
     peer.have = m.have;
     peer.heard_have = true;
     if (!link.caps.group) stop_sending(link);

@@ -17,7 +17,7 @@ constexpr std::size_t kSpoilt = 64;              // units remembered
 constexpr TimeMs kCutPatience = 20'000;          // before another cut takes its place
 constexpr TimeMs kRefusedPatience = 10'000;      // of one who sends what we cannot take now
 constexpr std::size_t kOverheardMax = 1024;
-constexpr std::size_t kDoneCuts = 16;  // remembered, for pieces that come late
+constexpr std::size_t kDone = 16;  // cuts and lists remembered, for pieces that come late
 
 /// Sorted, disjoint, inside the unit.
 std::deque<ByteRange> tidy(std::vector<ByteRange> ranges, std::uint64_t size) {
@@ -71,7 +71,7 @@ void Exchange::Impl::push(const UnitRef& unit, bool own, LinkNumber except) {
 }
 
 bool Exchange::Impl::is_known(const UnitRef& unit) const {
-  return unit.kind != UnitKind::cut && unit.last > 0 && held(unit.stream) >= unit.last;
+  return holds_sets(unit.kind) && unit.last > 0 && held(unit.stream) >= unit.last;
 }
 
 /// We have it, or it comes from elsewhere: its sender stops, and pushes no more of that stream.
@@ -90,6 +90,7 @@ void Exchange::Impl::refuse_unit(LinkNumber number, const Peer& peer, const Unit
 
 /// A unit of which nothing has come yet: there is room for it, and no cut is under way beside it.
 bool Exchange::Impl::may_begin(LinkNumber number, const UnitRef& unit) {
+  if (unit.kind == UnitKind::list) drop_older_lists(unit);
   return make_room(number) && (unit.kind != UnitKind::cut || may_begin_cut(number, unit));
 }
 
@@ -156,8 +157,7 @@ void Exchange::Impl::on_frag(LinkNumber number, Peer& peer, const FragMessage& m
   if (m.bytes.empty() || m.offset > unit.size || m.bytes.size() > unit.size - m.offset) {
     return give_up(number, "the peer sent a fragment that lies outside its unit");
   }
-  if (unit.kind != UnitKind::cut && unit.stream.site == depot.site() &&
-      unit.last > held(unit.stream)) {
+  if (holds_sets(unit.kind) && unit.stream.site == depot.site() && unit.last > held(unit.stream)) {
     take_new_site();
   }
   credit(peer, unit);
@@ -166,7 +166,7 @@ void Exchange::Impl::on_frag(LinkNumber number, Peer& peer, const FragMessage& m
   const bool elsewhere = comes_from_elsewhere(number, unit);
   const bool fresh = source == nullptr || source->link != number;
   const bool known = is_known(unit);
-  const bool late = std::find(done_cuts.begin(), done_cuts.end(), unit.id) != done_cuts.end();
+  const bool late = std::find(done.begin(), done.end(), unit.id) != done.end();
   if (late) return;  // what it was part of has been applied
   if (!known && !elsewhere && fresh && !may_begin(number, unit)) {
     return be_patient(number, peer, kRefusedPatience);
@@ -175,6 +175,7 @@ void Exchange::Impl::on_frag(LinkNumber number, Peer& peer, const FragMessage& m
   if (known || elsewhere) {
     refuse_unit(number, peer, unit);
   } else {
+    if (unit.kind == UnitKind::list) await_list(link, peer);
     stage(number, m);
   }
   if (!m.more) ask_for_the_rest(number, m);
@@ -218,11 +219,11 @@ void Exchange::Impl::stage(LinkNumber number, const FragMessage& m) {
   if (!staged.ok() || !depot.missing(unit).empty()) return;
   apply();
   const bool waits = !is_known(unit) && depot.missing(unit).empty();  // for others
-  if (unit.kind != UnitKind::cut) {
+  if (holds_sets(unit.kind)) {
     if (waits) waiting[unit.stream][unit.first] = unit.last;
   } else if (!waits) {
-    done_cuts.push_back(unit.id);
-    if (done_cuts.size() > kDoneCuts) done_cuts.pop_front();
+    done.push_back(unit.id);
+    if (done.size() > kDone) done.pop_front();
   }
 }
 
@@ -255,9 +256,12 @@ void Exchange::Impl::on_stop(LinkNumber number, const Hash& unit) {
 
 /// The other end of a link of two holds all that we do: it got it elsewhere.
 void Exchange::Impl::stop_sending(LinkState& link) {
-  link.data.clear();
-  link.queued.clear();
-  link.data_bytes = 0;
+  std::erase_if(link.data, [&](const Job& job) {
+    if (job.unit.kind == UnitKind::list) return false;
+    for (const auto& r : job.ranges) link.data_bytes -= r.end - r.begin;
+    link.queued.erase(job.unit.id);
+    return true;
+  });
 }
 
 /// Applies what has become whole, passes it on, and tells everybody.
@@ -270,13 +274,15 @@ void Exchange::Impl::apply() {
   apply_again_at = 0;
   digest_known = false;
   std::map<LinkNumber, std::set<Stream>> moved;  // by who sent it
+  bool listed = false;
   for (const auto& unit : applied->units) {
     const Source* const source = sources.find(unit.id);
     const LinkNumber by = source == nullptr ? 0 : source->link;
     sources.erase(unit.id);
+    listed |= unit.kind == UnitKind::list;
     if (unit.kind == UnitKind::cut) {
       for (const auto& entry : depot.have()) moved[by].insert(entry.first);
-    } else {
+    } else if (holds_sets(unit.kind)) {
       moved[by].insert(unit.stream);
       const bool own = unit.stream.site == depot.site();
       push(unit, own, own ? 0 : by);
@@ -294,6 +300,7 @@ void Exchange::Impl::apply() {
   }
   std::erase_if(asked, [&](const auto& a) { return next_needed(a.first) > a.second.last; });
   for (const auto& [by, streams] : moved) announce(streams, by);
+  if (listed) list_came();
   if (std::any_of(applied->units.begin(), applied->units.end(),
                   [](const UnitRef& u) { return u.kind == UnitKind::cut; })) {
     forget_stale_units();
@@ -316,7 +323,7 @@ void Exchange::Impl::apply() {
 void Exchange::Impl::find_waiting() {
   waiting.clear();
   for (const auto& unit : depot.staged()) {
-    const bool set = unit.kind != UnitKind::cut && unit.last >= unit.first;
+    const bool set = holds_sets(unit.kind) && unit.last >= unit.first;
     if (set && !is_known(unit) && depot.missing(unit).empty()) {
       waiting[unit.stream][unit.first] = unit.last;
     }

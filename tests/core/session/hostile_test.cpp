@@ -61,9 +61,9 @@ class Liar {
   Liar(World& w, Node& a, Node& b) : w_(w), a_(a), b_(b) {}
 
   decltype(Message::body) lie() {
-    switch (w_.below(7)) {
+    switch (w_.below(8)) {
       case 0:
-        return DigestMessage{hash()};
+        return DigestMessage{hash(), {number(), number()}};
       case 1:
         return HaveMessage{number(), tips(), hash(),
                            coin(),   coin(), static_cast<std::uint8_t>(w_.below(3))};
@@ -74,6 +74,11 @@ class Liar {
         return frag();
       case 5:
         return StopMessage{hash()};
+      case 6:
+        return CompareMessage{w_.below(8) ? b_.session() : number(),
+                              {number(), number()},
+                              number(),
+                              std::vector<std::uint32_t>(std::size_t{1} << w_.below(10))};
       default:
         return ProbeMessage{stream(), {tip(), tip()}};
     }
@@ -126,7 +131,7 @@ class Liar {
   FragMessage frag() {
     static constexpr std::uint64_t sizes[] = {1, 100, 2000, std::uint64_t{1} << 44};
     FragMessage out;
-    out.unit = {hash(), static_cast<UnitKind>(1 + w_.below(3)), stream(), seq(), 0, 0, 0};
+    out.unit = {hash(), static_cast<UnitKind>(1 + w_.below(4)), stream(), seq(), 0, 0, 0};
     out.unit.last = coin() ? out.unit.first : std::max(out.unit.first, seq());
     out.unit.size = sizes[w_.below(4)];
     out.offset = std::min(number(), out.unit.size);

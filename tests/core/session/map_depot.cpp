@@ -2,6 +2,8 @@
 #include "map_depot.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <numeric>
 
 namespace mycelial::core::testing {
 namespace {
@@ -127,8 +129,38 @@ Result<UnitRef> MapDepot::cut(const std::vector<std::pair<Stream, Tip>>& tips,
   return ref;
 }
 
+ListSum MapDepot::list() {
+  return {std::accumulate(listed.begin(), listed.end(), std::uint64_t{0}), 0};
+}
+
+std::vector<std::uint32_t> MapDepot::list_parts(std::size_t most, std::uint64_t) {
+  return sums_of(std::min(most, std::bit_ceil(listed.size())));
+}
+
+std::vector<std::uint32_t> MapDepot::sums_of(std::size_t parts) const {
+  std::vector<std::uint32_t> out(parts);
+  for (const auto entry : listed) out[entry % parts] += static_cast<std::uint32_t>(entry);
+  return out;
+}
+
+Result<UnitRef> MapDepot::list_unit(std::span<const std::uint32_t> sums, std::uint64_t) {
+  const auto ours = sums_of(sums.size());
+  Header h;
+  h.kind = UnitKind::list;
+  h.stream = {site_};
+  Bytes body;
+  for (const auto entry : listed) {
+    if (ours[entry % sums.size()] != sums[entry % sums.size()]) put_varint(body, entry);
+  }
+  const Bytes unit = codec::encode_unit(h, body);
+  const UnitRef ref{codec::decode_unit(unit).value().id, h.kind, h.stream, 0, 0, unit.size(), 0};
+  cuts_[ref.id] = {ref, unit};
+  ++lists_made;
+  return ref;
+}
+
 Result<Bytes> MapDepot::read(const UnitRef& unit, std::uint64_t offset, std::size_t size) const {
-  const auto& from = unit.kind == UnitKind::cut ? cuts_ : tail_;
+  const auto& from = holds_sets(unit.kind) ? tail_ : cuts_;
   const auto it = from.find(unit.id);
   if (it == from.end()) return Status(Errc::not_found, "the unit has left the tail");
   const Bytes& all = it->second.second;
@@ -244,6 +276,7 @@ bool MapDepot::is_known(const Header& h, const Hash& id) const {
 bool MapDepot::ready(const Header& h) const {
   const auto holds = [&](const auto& tip) { return known_.contains(tip.second.hash); };
   if (h.kind == UnitKind::cut) return std::all_of(h.base.begin(), h.base.end(), holds);
+  if (h.kind == UnitKind::list) return true;
   return (h.prev.is_zero() || known_.contains(h.prev)) &&
          std::all_of(h.deps.begin(), h.deps.end(), holds);
 }
@@ -256,6 +289,12 @@ std::vector<Hash> MapDepot::apply(const codec::UnitView& unit, const Bytes& byte
     add(unit.id, {h.stream, h.first, h.prev, 0, bytes.size()});
     keep({unit.id, h.kind, h.stream, h.first, h.last, bytes.size(), 0}, bytes);
     fresh.push_back(unit.id);
+  } else if (h.kind == UnitKind::list) {
+    ByteReader in(unit.body);
+    while (in.ok() && !in.at_end()) {
+      const auto entry = in.varint();
+      if (!foreign.contains(entry)) listed.insert(entry);
+    }
   } else {
     ++cuts_applied_;
     ByteReader in(unit.body);

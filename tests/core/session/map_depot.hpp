@@ -43,6 +43,9 @@ class MapDepot final : public Depot {
                                            std::uint64_t last) const override;
   Result<UnitRef> cut(const std::vector<std::pair<Stream, Tip>>& tips,
                       const std::vector<Hash>& resume) override;
+  ListSum list() override;
+  std::vector<std::uint32_t> list_parts(std::size_t most, std::uint64_t since_ms) override;
+  Result<UnitRef> list_unit(std::span<const std::uint32_t> sums, std::uint64_t since_ms) override;
   Result<Bytes> read(const UnitRef& unit, std::uint64_t offset, std::size_t size) const override;
   Status stage(const UnitRef& unit, std::uint64_t offset, ByteView bytes) override;
   std::vector<ByteRange> missing(const UnitRef& unit) const override;
@@ -65,6 +68,9 @@ class MapDepot final : public Depot {
   std::uint64_t staged_bytes() const;
   mutable std::size_t handed_out = 0;  ///< Units that tail() has given.
   std::map<Hash, std::uint64_t> applied_at;
+  std::set<std::uint64_t> listed;   ///< Entries by their hashes.
+  std::set<std::uint64_t> foreign;  ///< Entries that this one does not list, whoever tells it.
+  std::size_t lists_made = 0;
   bool keeps_members = true;  ///< False: like a peer that knows nothing of such things.
   std::uint64_t now = 0;      ///< Set by the world before it lets anything happen.
 
@@ -84,6 +90,7 @@ class MapDepot final : public Depot {
   };
   void add(const Hash& id, const Known& set);
   void keep(const UnitRef& ref, Bytes bytes);
+  std::vector<std::uint32_t> sums_of(std::size_t parts) const;
   void check_causes(const Hash& id);
   bool is_known(const Header& header, const Hash& id) const;
   bool ready(const Header& header) const;

@@ -95,7 +95,9 @@ class Story {
     for (auto i = 5 + w_.below(36); i > 0; --i) {
       later(60'000, [this] {
         Node& n = any_node();
-        if (n.up()) n.write(one_of<std::size_t>({50, 200, 1500}));
+        if (!n.up()) return;
+        n.write(one_of<std::size_t>({50, 200, 1500}));
+        for (auto more = w_.below(4); more > 0; --more) n.depot().listed.insert(w_.random());
       });
     }
     for (auto i = w_.below(4); i > 0; --i) {

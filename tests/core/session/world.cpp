@@ -13,7 +13,8 @@ bool is_gossip(const Message& m) {
 
 const char* kind_of(const Message& m) {
   if (is_gossip(m)) return "gossip";
-  static constexpr const char* names[] = {"digest", "have", "want", "frag", "stop", "probe", "bye"};
+  static constexpr const char* names[] = {"digest", "have",  "want", "frag",
+                                          "stop",   "probe", "bye",  "compare"};
   return names[m.body.index()];
 }
 
@@ -289,7 +290,8 @@ bool World::run(TimeMs for_ms, const std::function<bool()>& stop) {
 bool World::converged() {
   return std::all_of(nodes.begin(), nodes.end(), [&](const auto& n) {
     return n->up() && n->depot().sets() == oracle.sets.size() &&
-           n->depot().have() == nodes[0]->depot().have();
+           n->depot().have() == nodes[0]->depot().have() &&
+           n->depot().listed == nodes[0]->depot().listed;
   });
 }
 

@@ -14,10 +14,16 @@ namespace mycelial::sim {
 
 using Nodes = std::vector<std::unique_ptr<Node>>;
 
-/// What a file says at one snapshot.
-struct State {
-  std::vector<std::string> have;  ///< Streams and tips.
-  bool pending = false;           ///< There are captured writes that no set holds yet.
+/// How far a file has come.
+struct Progress {
+  std::vector<std::string> have;    ///< Streams and tips.
+  bool pending = false;             ///< There are captured writes that no set holds yet.
+  std::vector<std::string> listed;  ///< Values that were overruled.
+};
+Progress progress_of(Node& node);
+
+/// What it says at one snapshot.
+struct State : Progress {
   Images images;
   std::set<std::string> lacks;  ///< Columns, as table.column, that come later here.
 };
@@ -36,9 +42,9 @@ void check_writes(Context& c, const Nodes& nodes);
 void check_lives(Context& c, Node& node);
 /// Everybody holds everything: the first file shows what the change sets, by themselves, mean.
 void check_meaning(Context& c, const Nodes& nodes);
-/// Every row that refers to another one has it.
 /// Full-text indexes hold what their tables hold.
 void check_search(Context& c, const Nodes& nodes);
+/// Every row that refers to another one has it.
 void check_orphans(Context& c, const Nodes& nodes);
 /// Engines work, and find their own bookkeeping sound.
 void check_health(Context& c, const Nodes& nodes);

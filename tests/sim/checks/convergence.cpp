@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -37,20 +38,39 @@ bool is_watched(Connection& db, const Table& table, const std::string& column) {
               .empty();
 }
 
-}  // namespace
-
-State state_of(Node& node) {
-  State out;
-  Connection& db = node.client().reader();
-  db.run("BEGIN");
+Progress progress_of(Node& node, Connection& db) {
+  Progress out;
   int code = 0;
   for (const Row& r : db.rows("SELECT hex(site), seq, hex(hash) FROM mycelial_stream WHERE seq > 0 "
                               "ORDER BY 1",
                               &code))
     out.have.push_back(r[0] + r[1] + r[2]);
+  for (const Row& r : db.rows("SELECT name, hex(ident), col, kind, value, winner, rule, at FROM "
+                              "mycelial_conflict JOIN mycelial_table t ON t.id = tbl",
+                              &code))
+    out.listed.push_back(fmt::format("{}", fmt::join(r, " ")));
+  std::ranges::sort(out.listed);
   const auto journal =
       db.rows("SELECT EXISTS(SELECT 1 FROM mycelial_journal WHERE what > 0)", &code);
   out.pending = !node.client().moment().captured || journal.empty() || journal[0][0] != "0";
+  return out;
+}
+
+}  // namespace
+
+Progress progress_of(Node& node) {
+  Connection& db = node.client().reader();
+  db.run("BEGIN");
+  auto out = progress_of(node, db);
+  db.run("COMMIT");
+  return out;
+}
+
+State state_of(Node& node) {
+  Connection& db = node.client().reader();
+  db.run("BEGIN");
+  State out{progress_of(node, db), {}, {}};
+  int code = 0;
   for (const Table& t : tables()) {
     out.images[t.name] = db.image(t, &code);
     for (const auto& late : t.late) {

@@ -36,11 +36,11 @@ void check_writes(Context& c, const Nodes& nodes) {
     if (table.merges || table.has_relatives) continue;
     const auto lists_it = [&](const auto& list) { return list.contains(w.value); };
     if (!w.captured || !w.overwritten_by.empty() || visible.contains(w.value) ||
-        std::ranges::any_of(listed, lists_it))
+        std::ranges::all_of(listed, lists_it))
       continue;
     c.fail(
         fmt::format("lost: {} wrote {} to {}.{} (row {}, transaction {}): it is neither visible "
-                    "nor listed, and nobody who had seen it overwrote it",
+                    "nor listed everywhere, and nobody who had seen it overwrote it",
                     w.node, w.value, w.table, w.column, w.key, w.transaction));
     return;
   }
