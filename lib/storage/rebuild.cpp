@@ -70,7 +70,7 @@ class Sealer::Rebuild {
       auto& r = t_.touched[i];
       if (!r.slot) continue;
       known_.push_back({i, *r.slot, false});
-      was_there_ |= !r.is_new;
+      was_there_ |= !r.is_new && !t_.slots.at(*r.slot).in_the_way;
       hides_ |= r.hidden.has_value();
       if (r.identity.empty() && was_ == TableKind::integer_key) {
         const auto key = core::Value::of(*r.slot);
@@ -250,7 +250,7 @@ class Sealer::Rebuild {
   std::vector<Known> known_;      // by their places
   std::vector<Present> present_;  // by their slots
   std::size_t kept_ = 0;
-  bool was_there_ = false;   // the book knows rows
+  bool was_there_ = false;   // the book knows rows that nobody may have replaced
   bool hides_ = false;       // rows have identities of ours
   bool by_content_ = false;  // rows whose identity is ours begin a new life
   std::map<Bytes, std::uint64_t> occurrences_;
