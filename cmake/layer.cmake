@@ -10,6 +10,7 @@ function(mycelial_layer name)
   list(TRANSFORM arg_USES PREPEND mycelial_)
   target_link_libraries(mycelial_${name} PUBLIC ${arg_USES}
                         PRIVATE mycelial_warnings ${arg_PRIVATE_LIBS})
+  mycelial_precompile(mycelial_${name} layers)
   set_property(GLOBAL APPEND PROPERTY MYCELIAL_LAYERS mycelial_${name})
   set_property(GLOBAL APPEND PROPERTY MYCELIAL_PRIVATE_LIBS ${arg_PRIVATE_LIBS})
 endfunction()

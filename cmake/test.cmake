@@ -24,6 +24,7 @@ function(mycelial_test name)
     # The code under test is optimised; optimising its tests takes longer than running them.
     target_compile_options(${name} PRIVATE -O0)
   endif()
+  mycelial_precompile(${name} tests)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
 endfunction()

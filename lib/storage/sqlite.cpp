@@ -225,6 +225,12 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   return *this;
 }
 
+void Connection::reset_statements() {
+  for (sqlite3_stmt* s = nullptr; (s = sqlite3_next_stmt(handle_, s)) != nullptr;) {
+    if (sqlite3_stmt_busy(s)) sqlite3_reset(s);
+  }
+}
+
 Statement& Connection::cached(const char* sql) {
   auto& s = cached_[sql];
   if (!s) s = Statement(*this, sql);
@@ -262,7 +268,9 @@ Transaction::Transaction(Connection& db, const char* begin)
   db_.cached(nested_ ? "SAVEPOINT mycelial" : begin).run();
 }
 Transaction::~Transaction() {
-  if (!open_ || !db_.in_transaction()) return;
+  if (!open_) return;
+  if (!nested_) db_.reset_statements();
+  if (!db_.in_transaction()) return;
   sqlite3_exec(db_.handle(), nested_ ? "ROLLBACK TO mycelial; RELEASE mycelial" : "ROLLBACK",
                nullptr, nullptr, nullptr);
 }

@@ -113,6 +113,9 @@ class Connection {
   /// A statement kept for the next time. `sql` must be a literal (the address is the key).
   Statement& cached(const char* sql);
   void forget_cached() { cached_.clear(); }
+  /// Of statements that somebody had begun to read when something failed: SQLite does not get over
+  /// an error of the disk, nor past a snapshot, while one is open.
+  void reset_statements();
   std::int64_t changes() const { return sqlite3_changes64(handle_); }
   std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(handle_); }
   bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }

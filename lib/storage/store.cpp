@@ -81,11 +81,13 @@ void StoreImpl::start() {
 /// One write transaction. What `work` throws rolls everything back, caches included.
 Status StoreImpl::write(const std::function<void()>& work) {
   const Status status = guard([&] {
-    meta_.begin();
+    bool begun = false;
     try {
       sync();
       choose_sync();
       Transaction transaction(db_);
+      meta_.begin();
+      begun = true;
       const auto before = NewestSnapshot::of(db_);
       Meta::create(db_);
       refresh(true);
@@ -105,6 +107,7 @@ Status StoreImpl::write(const std::function<void()>& work) {
       }
       after_commit(before);
     } catch (...) {
+      if (!begun) throw;  // somebody else writes; nothing has changed
       sealed_now_ = false;
       publishing_.clear();
       nonce_before_.clear();
