@@ -6,8 +6,8 @@ if(MYCELIAL_SQLITE_AMALGAMATION AND NOT TARGET SQLite::SQLite3)
   set(amalgamation ${MYCELIAL_SQLITE_AMALGAMATION})
   foreach(file sqlite3.c sqlite3.h)
     if(NOT EXISTS ${amalgamation}/${file})
-      message(FATAL_ERROR "MYCELIAL_SQLITE_AMALGAMATION: there is no ${file} in ${amalgamation}; give "
-                          "the folder of SQLite's amalgamation, from https://sqlite.org/download.html")
+      message(FATAL_ERROR "MYCELIAL_SQLITE_AMALGAMATION: there is no ${file} in ${amalgamation}; "
+                          "give the folder of an amalgamation of SQLite")
     endif()
   endforeach()
   add_library(mycelial_sqlite SHARED ${amalgamation}/sqlite3.c)
