@@ -172,7 +172,9 @@ void Client::open() {
   program_.drive = drive;
   // In rollback-journal mode NORMAL does not even promise that the file stays sound, and FULL not
   // that a commit does.
-  const auto mode = reader_->rows("PRAGMA journal_mode");
+  int code = 0;
+  const auto mode = reader_->rows("PRAGMA journal_mode", &code);
+  if (mode.empty()) return c_.fail(name_ + ": the file cannot be read: " + reader_->error());
   if (c_.foreign_keys) run("PRAGMA foreign_keys = ON");
   full_ = mode[0][0] != "'wal'" || c_.random.chance(0.5);
   run(full_ ? "PRAGMA synchronous = EXTRA" : "PRAGMA synchronous = NORMAL");
