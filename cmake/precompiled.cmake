@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# With MYCELIAL_PCH the standard headers are parsed once for the layers and once for the tests:
-# where no cache keeps objects, that saves a third of the time.
+# With MYCELIAL_PCH the standard headers are parsed once for the layers and once for the tests, for
+# builds without a cache of objects.
 function(mycelial_precompile target kind)
   if(NOT MYCELIAL_PCH)
     return()

@@ -103,13 +103,13 @@ class DriveLoop : public testing::TestWithParam<Trouble> {
     }
     return to.apply_staged().status();
   }
-  Status send(bool to_b, bool cut = false) {
+  Status send(storage::Store& from, storage::Store& to) {
     const Running as(&program_);
-    return to_b ? pass(*a_, *b_, cut) : pass(*b_, *a_, cut);
+    return pass(from, to, false);
   }
   void meet() {
     for (int i = 0; i < 2; ++i) {
-      const Status there = send(true), back = send(false);
+      const Status there = send(*a_, *b_), back = send(*b_, *a_);
       ASSERT_TRUE(there.ok()) << there.to_string();
       ASSERT_TRUE(back.ok()) << back.to_string();
     }
@@ -118,6 +118,7 @@ class DriveLoop : public testing::TestWithParam<Trouble> {
   /// `prepare` gives `act` something to do, however the attempt before it ended.
   void each(const std::function<void(int)>& prepare, const std::function<Status()>& act) {
     for (const bool once : {true, false}) {
+      bool whole = false;  // nothing was left to fail
       for (std::uint64_t spared = 0; spared < 400; spared += 1 + spared / 16) {
         prepare(static_cast<int>(spared));
         if (HasFatalFailure()) return;
@@ -130,6 +131,7 @@ class DriveLoop : public testing::TestWithParam<Trouble> {
         drive_.trouble = Trouble::none;
         if (drive_.strikes == 0) {
           EXPECT_TRUE(status.ok()) << status.to_string();
+          whole = true;
           break;
         }
         if (status.ok()) continue;  // it could do without
@@ -138,6 +140,7 @@ class DriveLoop : public testing::TestWithParam<Trouble> {
         const Status again = act();
         EXPECT_TRUE(again.ok()) << "after operation " << spared << ": " << again.to_string();
       }
+      EXPECT_TRUE(whole) << "operations beyond the bound were not tried";
     }
     sound();
   }

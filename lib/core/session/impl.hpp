@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -171,6 +172,7 @@ struct Exchange::Impl {
   void answer(LinkNumber number, Peer& peer, const WantMessage& m, TimeMs since);
   void answer_by_cut(LinkNumber number, Peer& peer, const WantMessage& m);
   void name_parts(WantMessage& m, std::size_t room) const;
+  std::optional<WantMessage::Part> part_begun(const UnitRef& unit, std::size_t& room) const;
 
   // transfer.cpp
   void on_frag(LinkNumber number, Peer& peer, const FragMessage& m);
@@ -178,6 +180,7 @@ struct Exchange::Impl {
   void ask_for_the_rest(LinkNumber number, const FragMessage& m);
   void on_stop(LinkNumber number, const Hash& unit);
   static void stop_sending(LinkState& link);
+  static void drop_jobs(LinkState& link, const std::function<bool(const Job&)>& which);
   bool may_begin(LinkNumber number, const UnitRef& unit);
   bool make_room(LinkNumber number);
   bool may_begin_cut(LinkNumber number, const UnitRef& unit);

@@ -85,15 +85,8 @@ std::optional<CompareMessage> Exchange::Impl::next_compare(LinkState& link) {
 /// What is missing of an answer that has come in part.
 void Exchange::Impl::name_list_begun(CompareMessage& m, const Site& of, std::size_t room) const {
   for (const auto& unit : depot.staged()) {
-    if (unit.kind != UnitKind::list || unit.stream.site != of || room < sizes::kPart) continue;
-    WantMessage::Part part{unit.id, {}};
-    room -= sizes::kPart;
-    for (const auto& range : depot.missing(unit)) {
-      if (sizes::range(range) > room) break;
-      room -= sizes::range(range);
-      part.missing.push_back(range);
-    }
-    if (!part.missing.empty()) m.parts.push_back(std::move(part));
+    if (unit.kind != UnitKind::list || unit.stream.site != of) continue;
+    if (auto part = part_begun(unit, room)) m.parts.push_back(std::move(*part));
     return;
   }
 }

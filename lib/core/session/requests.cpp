@@ -133,16 +133,7 @@ void Exchange::Impl::name_parts(WantMessage& m, std::size_t room) const {
         });
     if (!wanted) continue;
     if (room <= sizes::kPart) break;
-    WantMessage::Part part{unit.id, {}};
-    std::size_t bytes = sizes::kPart;
-    for (const auto& range : depot.missing(unit)) {
-      if (bytes + sizes::range(range) > room) break;
-      bytes += sizes::range(range);
-      part.missing.push_back(range);
-    }
-    if (part.missing.empty()) continue;
-    room -= bytes;
-    m.parts.push_back(std::move(part));
+    if (auto part = part_begun(unit, room)) m.parts.push_back(std::move(*part));
   }
   for (const auto& entry : depot.have()) {
     const std::size_t bytes = sizes::tip(entry.first, entry.second);
@@ -150,6 +141,21 @@ void Exchange::Impl::name_parts(WantMessage& m, std::size_t room) const {
     room -= bytes;
     m.tips.emplace_back(entry);
   }
+}
+
+/// What is missing of the unit, as much as there is room for; less room is left then.
+std::optional<WantMessage::Part> Exchange::Impl::part_begun(const UnitRef& unit,
+                                                            std::size_t& room) const {
+  WantMessage::Part part{unit.id, {}};
+  std::size_t bytes = sizes::kPart;
+  for (const auto& range : depot.missing(unit)) {
+    if (bytes + sizes::range(range) > room) break;
+    bytes += sizes::range(range);
+    part.missing.push_back(range);
+  }
+  if (part.missing.empty()) return std::nullopt;
+  room -= bytes;
+  return part;
 }
 
 void Exchange::Impl::on_want(LinkNumber number, Peer& peer, const WantMessage& m) {

@@ -129,18 +129,13 @@ bool Exchange::Impl::send_fragment(LinkNumber number, LinkState& link) {
   auto job = std::find_if(link.data.begin(), link.data.end(),
                           [](const Job& j) { return holds_sets(j.unit.kind); });
   if (job == link.data.end()) job = link.data.begin();
-  const auto drop = [&] {
-    link.queued.erase(job->unit.id);
-    link.data.erase(job);
-  };
   const ByteRange range = job->ranges.front();
   const std::size_t most = message_bytes(link.caps);
   const std::size_t size = std::min<std::uint64_t>(
       most - sizes::frag(job->unit, depot.site(), most), range.end - range.begin);
   auto bytes = depot.read(job->unit, range.begin, size);
   if (!bytes.ok() || bytes->empty()) {  // it left the tail meanwhile; the peer asks again
-    for (const auto& r : job->ranges) link.data_bytes -= r.end - r.begin;
-    drop();
+    drop_jobs(link, [unit = job->unit.id](const Job& j) { return j.unit.id == unit; });
     return true;
   }
   const auto sent = bytes->size();
@@ -153,7 +148,7 @@ bool Exchange::Impl::send_fragment(LinkNumber number, LinkState& link) {
   link.data_bytes -= sent;
   job->ranges.front().begin += sent;
   if (job->ranges.front().begin >= job->ranges.front().end) job->ranges.pop_front();
-  if (job->ranges.empty()) drop();
+  if (job->ranges.empty()) drop_jobs(link, [](const Job& j) { return j.ranges.empty(); });
   return true;
 }
 

@@ -246,18 +246,18 @@ void Exchange::Impl::ask_for_the_rest(LinkNumber number, const FragMessage& m) {
 
 void Exchange::Impl::on_stop(LinkNumber number, const Hash& unit) {
   auto& link = links.at(number);
-  if (!link.queued.erase(unit)) return;
-  std::erase_if(link.data, [&](const Job& job) {
-    if (job.unit.id != unit) return false;
-    for (const auto& r : job.ranges) link.data_bytes -= r.end - r.begin;
-    return true;
-  });
+  if (!link.queued.contains(unit)) return;
+  drop_jobs(link, [&](const Job& job) { return job.unit.id == unit; });
 }
 
 /// The other end of a link of two holds all that we do: it got it elsewhere.
 void Exchange::Impl::stop_sending(LinkState& link) {
+  drop_jobs(link, [](const Job& job) { return job.unit.kind != UnitKind::list; });
+}
+
+void Exchange::Impl::drop_jobs(LinkState& link, const std::function<bool(const Job&)>& which) {
   std::erase_if(link.data, [&](const Job& job) {
-    if (job.unit.kind == UnitKind::list) return false;
+    if (!which(job)) return false;
     for (const auto& r : job.ranges) link.data_bytes -= r.end - r.begin;
     link.queued.erase(job.unit.id);
     return true;
