@@ -22,16 +22,16 @@ AppTriggers::AppTriggers(Connection& db) : db_(db) {
 
 std::vector<AppTriggers::Copy> AppTriggers::read() {
   std::vector<Copy> out;
-  Statement s(db_,
-              "SELECT t.name, t.tbl_name, t.sql, v.type = 'view' FROM main.sqlite_schema t JOIN "
-              "main.sqlite_schema v ON v.name = t.tbl_name COLLATE NOCASE AND v.type IN ('table', "
-              "'view') WHERE t.type = 'trigger' AND t.name NOT LIKE 'mycelial %' ORDER BY t.name");
-  while (s.step()) {
+  Use s(db_,
+        "SELECT t.name, t.tbl_name, t.sql, v.type = 'view' FROM main.sqlite_schema t JOIN "
+        "main.sqlite_schema v ON v.name = t.tbl_name COLLATE NOCASE AND v.type IN ('table', "
+        "'view') WHERE t.type = 'trigger' AND t.name NOT LIKE 'mycelial %' ORDER BY t.name");
+  while (s->step()) {
     Copy copy;
-    copy.name = std::string(kPrefix) + std::string(s.text(0));
-    copy.table = s.text(1);
-    copy.sql = copied_trigger(s.text(2), copy.name, tracked_);
-    copy.on_view = s.integer(3) != 0;
+    copy.name = std::string(kPrefix) + std::string(s->text(0));
+    copy.table = s->text(1);
+    copy.sql = copied_trigger(s->text(2), copy.name, tracked_);
+    copy.on_view = s->integer(3) != 0;
     if (!copy.sql.empty()) out.push_back(std::move(copy));
   }
   return out;
@@ -71,10 +71,10 @@ std::string AppTriggers::why_not(const Copy& copy) {
     db_.exec(copy.sql);
     if (copy.on_view) return {};
     std::string set;
-    Statement columns(db_, "SELECT name FROM pragma_table_info(?1)");
-    columns.bind_text(1, copy.table);
-    while (columns.step()) {
-      const auto name = quote_name(columns.text(0));
+    Use columns(db_, "SELECT name FROM pragma_table_info(?1)");
+    columns->bind_text(1, copy.table);
+    while (columns->step()) {
+      const auto name = quote_name(columns->text(0));
       set += fmt::format("{}{} = {}", set.empty() ? "" : ", ", name, name);
     }
     const auto table = quote_name(copy.table);
@@ -98,9 +98,9 @@ bool AppTriggers::may_fire(const std::string& table) const {
 
 void AppTriggers::pause() {
   std::vector<std::string> names;
-  Statement s(db_, "SELECT name FROM temp.sqlite_schema WHERE type = 'trigger'");
-  while (s.step()) names.emplace_back(s.text(0));
-  s.reset();
+  Use s(db_, "SELECT name FROM temp.sqlite_schema WHERE type = 'trigger'");
+  while (s->step()) names.emplace_back(s->text(0));
+  s->reset();
   for (const auto& name : names) db_.exec("DROP TRIGGER temp." + quote_name(name));
 }
 

@@ -146,24 +146,24 @@ void StoreImpl::erase_record(std::uint32_t table, ByteView identity) {
 /// Rows of a table without rowids that it shows.
 std::vector<core::Identity> StoreImpl::shown_records(std::uint32_t table) {
   std::vector<core::Identity> out;
-  Statement list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
-  list.bind(1, table);
-  while (list.step()) out.emplace_back(list.blob(0));
+  Use list(db_, "SELECT ident FROM mycelial_row WHERE tbl = ?1 AND status = 0");
+  list->bind(1, table);
+  while (list->step()) out.emplace_back(list->blob(0));
   return out;
 }
 
 bool StoreImpl::has_records(std::uint32_t table) {
   const auto known = records_known_.find(table);
   if (known != records_known_.end()) return known->second;
-  Statement s(db_, "SELECT 1 FROM mycelial_row WHERE tbl = ?1 LIMIT 1");
-  return records_known_[table] = s.bind(1, table).step();
+  Use s(db_, "SELECT 1 FROM mycelial_row WHERE tbl = ?1 LIMIT 1");
+  return records_known_[table] = s->bind(1, table).step();
 }
 
 bool StoreImpl::has_hidden(std::uint32_t table) {
   const auto known = hidden_known_.find(table);
   if (known != hidden_known_.end()) return known->second;
-  Statement s(db_, "SELECT 1 FROM mycelial_row WHERE tbl = ?1 AND status = 2 LIMIT 1");
-  return hidden_known_[table] = s.bind(1, table).step();
+  Use s(db_, "SELECT 1 FROM mycelial_row WHERE tbl = ?1 AND status = 2 LIMIT 1");
+  return hidden_known_[table] = s->bind(1, table).step();
 }
 
 }  // namespace mycelial::storage

@@ -23,18 +23,18 @@ void widen_journal(Connection& db, std::size_t key_columns) {
 
 std::vector<std::string> trigger_names(Connection& db, std::uint32_t id) {
   std::vector<std::string> out;
-  Statement s(db, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
+  Use s(db, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
   const auto prefix = fmt::format("mycelial {} %", id);
-  s.bind_text(1, prefix);
-  while (s.step()) out.emplace_back(s.text(0));
+  s->bind_text(1, prefix);
+  while (s->step()) out.emplace_back(s->text(0));
   return out;
 }
 
 /// What the table was when it was armed last; nothing if it was not, or still has its triggers.
 std::optional<TableKind> lost_triggers(Connection& db, std::uint32_t id) {
-  Statement s(db, "SELECT armed FROM mycelial_table WHERE id = ?1");
-  if (!s.bind(1, id).step() || s.text(0).empty() || !trigger_names(db, id).empty()) return {};
-  return static_cast<TableKind>(s.text(0).front() - '0');
+  Use s(db, "SELECT armed FROM mycelial_table WHERE id = ?1");
+  if (!s->bind(1, id).step() || s->text(0).empty() || !trigger_names(db, id).empty()) return {};
+  return static_cast<TableKind>(s->text(0).front() - '0');
 }
 
 /// Whether a trigger of a table, as SQLite keeps it, runs before the write.
@@ -57,12 +57,12 @@ struct AppTrigger {
 
 std::vector<AppTrigger> app_triggers_of(Connection& db, const std::string& table) {
   std::vector<AppTrigger> out;
-  Statement s(db,
-              "SELECT name, sql, rowid FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
-              "COLLATE NOCASE AND name NOT LIKE 'mycelial %' ORDER BY rowid");
-  s.bind_text(1, table);
-  while (s.step()) {
-    out.push_back({std::string(s.text(0)), std::string(s.text(1)), s.integer(2)});
+  Use s(db,
+        "SELECT name, sql, rowid FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 "
+        "COLLATE NOCASE AND name NOT LIKE 'mycelial %' ORDER BY rowid");
+  s->bind_text(1, table);
+  while (s->step()) {
+    out.push_back({std::string(s->text(0)), std::string(s->text(1)), s->integer(2)});
   }
   return out;
 }
@@ -87,14 +87,14 @@ void renew_before_triggers(Connection& db, const std::string& table) {
 /// the write itself.
 bool is_out_of_order(Connection& db, const TableInfo& table) {
   std::int64_t last_before = 0, first_after = std::numeric_limits<std::int64_t>::max();
-  Statement s(db, "SELECT sql, rowid FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
+  Use s(db, "SELECT sql, rowid FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
   const auto prefix = fmt::format("mycelial {} %", table.id);
-  s.bind_text(1, prefix);
-  while (s.step()) {
-    if (is_before(s.text(0))) {
-      last_before = std::max(last_before, s.integer(1));
+  s->bind_text(1, prefix);
+  while (s->step()) {
+    if (is_before(s->text(0))) {
+      last_before = std::max(last_before, s->integer(1));
     } else {
-      first_after = std::min(first_after, s.integer(1));
+      first_after = std::min(first_after, s->integer(1));
     }
   }
   return std::ranges::any_of(app_triggers_of(db, table.name), [&](const AppTrigger& t) {
@@ -104,15 +104,15 @@ bool is_out_of_order(Connection& db, const TableInfo& table) {
 
 /// Which bit of the mask stands for which column, as the trigger on UPDATE says it.
 WatchedColumns watched_columns(Connection& db, std::uint32_t id) {
-  Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
+  Use s(db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE ?1");
   const auto prefix = fmt::format("mycelial {} update %", id);
-  if (!s.bind_text(1, prefix).step()) return {};
-  return columns_of_mask(s.text(0));
+  if (!s->bind_text(1, prefix).step()) return {};
+  return columns_of_mask(s->text(0));
 }
 
 bool has_index(Connection& db, const std::string& table) {
-  Statement s(db, "SELECT 1 FROM pragma_index_list(?1)");
-  return s.bind_text(1, table).step();
+  Use s(db, "SELECT 1 FROM pragma_index_list(?1)");
+  return s->bind_text(1, table).step();
 }
 
 }  // namespace
@@ -167,8 +167,8 @@ Armed arm(Connection& db, const std::string& name, std::uint32_t id) {
     db.exec(
         fmt::format("CREATE INDEX mycelial_keep_{} ON {}(0) WHERE 0", t.id, quote_name(t.name)));
   }
-  Statement s(db, "UPDATE mycelial_table SET armed = ?2, tracked = 1 WHERE id = ?1");
-  s.bind(1, t.id).bind_text(2, std::to_string(static_cast<int>(t.kind))).run();
+  Use s(db, "UPDATE mycelial_table SET armed = ?2, tracked = 1 WHERE id = ?1");
+  s->bind(1, t.id).bind_text(2, std::to_string(static_cast<int>(t.kind))).run();
   return out;
 }
 
@@ -183,51 +183,60 @@ void drop_capture_tables(Connection& db) {
   drop_name_tables(db);
 }
 
-std::vector<TableInfo> tracked_tables(Connection& db) {
+namespace {
+
+/// Of the tables that are there.
+std::map<std::uint32_t, std::string> tracked_names(Connection& db) {
   std::map<std::uint32_t, std::string> names;
-  Statement by_name(db,
-                    "SELECT t.id, m.name FROM mycelial_table t JOIN sqlite_schema m ON m.name = "
-                    "t.name COLLATE NOCASE AND m.type = 'table' WHERE t.tracked");
-  while (by_name.step()) {
-    names[static_cast<std::uint32_t>(by_name.number(0))] = by_name.text(1);
+  Use by_name(db,
+              "SELECT t.id, m.name FROM mycelial_table t JOIN sqlite_schema m ON m.name = "
+              "t.name COLLATE NOCASE AND m.type = 'table' WHERE t.tracked");
+  while (by_name->step()) {
+    names[static_cast<std::uint32_t>(by_name->number(0))] = by_name->text(1);
   }
-  Statement by_trigger(db,
-                       "SELECT t.id, m.tbl_name FROM sqlite_schema m JOIN mycelial_table t ON t.id "
-                       "= CAST(substr(m.name, 10) AS INTEGER) AND t.tracked WHERE m.type = "
-                       "'trigger' AND m.name LIKE 'mycelial %'");
-  while (by_trigger.step()) {
-    const auto id = static_cast<std::uint32_t>(by_trigger.number(0));
-    const std::string name(by_trigger.text(1));
+  Use by_trigger(db,
+                 "SELECT t.id, m.tbl_name FROM sqlite_schema m JOIN mycelial_table t ON t.id "
+                 "= CAST(substr(m.name, 10) AS INTEGER) AND t.tracked WHERE m.type = "
+                 "'trigger' AND m.name LIKE 'mycelial %'");
+  while (by_trigger->step()) {
+    const auto id = static_cast<std::uint32_t>(by_trigger->number(0));
+    const std::string name(by_trigger->text(1));
     std::erase_if(names, [&](const auto& other) {  // that one is gone: its name went to this one
       return other.first != id && sqlite3_stricmp(other.second.c_str(), name.c_str()) == 0;
     });
     names[id] = name;
   }
+  return names;
+}
+
+}  // namespace
+
+std::vector<TableInfo> tracked_tables(Connection& db) {
   std::vector<TableInfo> out;
-  for (const auto& [id, name] : names) out.push_back(read_table(db, name, id));
+  for (const auto& [id, name] : tracked_names(db)) out.push_back(read_table(db, name, id));
   return out;
 }
 
 std::map<std::uint32_t, std::string> missing_tables(Connection& db) {
   std::map<std::uint32_t, std::string> out;
-  Statement s(db, "SELECT id, name FROM mycelial_table WHERE tracked");
-  while (s.step()) {
-    const auto id = static_cast<std::uint32_t>(s.number(0));
-    out[id] = s.is_null(1) ? wire_name(db, id) : std::string(s.text(1));
+  Use s(db, "SELECT id, name FROM mycelial_table WHERE tracked");
+  while (s->step()) {
+    const auto id = static_cast<std::uint32_t>(s->number(0));
+    out[id] = s->is_null(1) ? wire_name(db, id) : std::string(s->text(1));
   }
-  for (const auto& table : tracked_tables(db)) out.erase(table.id);
+  for (const auto& [id, name] : tracked_names(db)) out.erase(id);
   return out;
 }
 
 bool needs_arming(Connection& db, const TableInfo& table) {
   const auto triggers = capture_triggers(table);
   if (trigger_names(db, table.id).size() != triggers.size()) return true;
-  Statement known(db, "SELECT 1 FROM mycelial_table WHERE id = ?1 AND name = ?2 COLLATE BINARY");
-  if (!known.bind(1, table.id).bind_text(2, table.name).step()) return true;  // RENAME
-  Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1");
+  Use known(db, "SELECT 1 FROM mycelial_table WHERE id = ?1 AND name = ?2 COLLATE BINARY");
+  if (!known->bind(1, table.id).bind_text(2, table.name).step()) return true;  // RENAME
+  Use s(db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1");
   for (const auto& [name, sql] : triggers) {
-    const bool same = s.bind_text(1, name).step() && s.text(0) == sql;
-    s.reset();
+    const bool same = s->bind_text(1, name).step() && s->text(0) == sql;
+    s->reset();
     if (!same) return true;
   }
   return is_out_of_order(db, table);

@@ -19,8 +19,8 @@ bool StoreImpl::has_graves(std::uint32_t table) {
   if (!has_collecting_) return false;
   const auto known = graves_known_.find(table);
   if (known != graves_known_.end()) return known->second;
-  Statement s(db_, "SELECT 1 FROM mycelial_grave WHERE tbl = ?1 LIMIT 1");
-  return graves_known_[table] = s.bind(1, table).step();
+  Use s(db_, "SELECT 1 FROM mycelial_grave WHERE tbl = ?1 LIMIT 1");
+  return graves_known_[table] = s->bind(1, table).step();
 }
 
 bool StoreImpl::has_grave(std::uint32_t table, ByteView identity) {

@@ -21,13 +21,13 @@ core::MemberBook* StoreImpl::members() {
 void StoreImpl::load_members() {
   if (!has_collecting_) return;
   (void)members();
-  Statement s(db_, "SELECT site, beat, heard, forgotten, have FROM mycelial_member");
-  while (s.step()) {
+  Use s(db_, "SELECT site, beat, heard, forgotten, have FROM mycelial_member");
+  while (s->step()) {
     core::Member m;
-    m.beat = s.number(1);
-    m.heard_ms = s.number(2);
-    m.forgotten_ms = s.number(3);
-    ByteReader in(s.blob(4));
+    m.beat = s->number(1);
+    m.heard_ms = s->number(2);
+    m.forgotten_ms = s->number(3);
+    ByteReader in(s->blob(4));
     while (in.ok() && !in.at_end()) {
       const auto origin = in.varint();
       const auto seq = in.varint();
@@ -35,7 +35,7 @@ void StoreImpl::load_members() {
         m.have[meta_.stream_of(static_cast<core::Origin>(origin))] = seq;
       }
     }
-    book_.restore(core::Site::from(s.blob(0)), m);
+    book_.restore(core::Site::from(s->blob(0)), m);
   }
 }
 

@@ -92,17 +92,18 @@ void Meta::create(Connection& db) {
 
 bool Meta::reload() {
   Meta read(db_);
-  Statement s(db_, "SELECT id, site, scope, class, seq, hash FROM mycelial_stream ORDER BY id");
-  while (s.step()) {
-    const core::Stream stream{core::Site::from(s.blob(1)), static_cast<std::uint32_t>(s.number(2)),
-                              static_cast<std::uint32_t>(s.number(3))};
-    const auto id = s.number(0);
+  Use s(db_, "SELECT id, site, scope, class, seq, hash FROM mycelial_stream ORDER BY id");
+  while (s->step()) {
+    const core::Stream stream{core::Site::from(s->blob(1)),
+                              static_cast<std::uint32_t>(s->number(2)),
+                              static_cast<std::uint32_t>(s->number(3))};
+    const auto id = s->number(0);
     if (id != read.streams_.size())
       throw StorageError(Errc::corrupt, "the list of streams is damaged");
     read.streams_.push_back(stream);
-    read.covered_.push_back(id == 0 ? 0 : s.number(4));
+    read.covered_.push_back(id == 0 ? 0 : s->number(4));
     read.origins_[stream] = static_cast<core::Origin>(id);
-    if (id != 0 && s.number(4) > 0) read.have_[stream] = {s.number(4), Hash::from(s.blob(5))};
+    if (id != 0 && s->number(4) > 0) read.have_[stream] = {s->number(4), Hash::from(s->blob(5))};
   }
   read.site_ = core::Site::from(get("site"));
   read.label_ = core::Site::from(get("label"));
@@ -144,20 +145,20 @@ void Meta::undo() {
 }
 
 std::string Meta::get(std::string_view key) {
-  Statement s(db_, "SELECT value FROM mycelial_meta WHERE key = ?1");
-  s.bind_text(1, key);
-  return s.step() ? std::string(s.blob(0)) : std::string();
+  Use s(db_, "SELECT value FROM mycelial_meta WHERE key = ?1");
+  s->bind_text(1, key);
+  return s->step() ? std::string(s->blob(0)) : std::string();
 }
 
 std::int64_t Meta::get_integer(std::string_view key) {
-  Statement s(db_, "SELECT value FROM mycelial_meta WHERE key = ?1");
-  s.bind_text(1, key);
-  return s.step() ? s.integer(0) : 0;
+  Use s(db_, "SELECT value FROM mycelial_meta WHERE key = ?1");
+  s->bind_text(1, key);
+  return s->step() ? s->integer(0) : 0;
 }
 
 void Meta::set(std::string_view key, const core::Value& value) {
-  Statement s(db_, "INSERT OR REPLACE INTO mycelial_meta VALUES(?1, ?2)");
-  s.bind_text(1, key).bind(2, value).run();
+  Use s(db_, "INSERT OR REPLACE INTO mycelial_meta VALUES(?1, ?2)");
+  s->bind_text(1, key).bind(2, value).run();
 }
 
 void Meta::set_site(const core::Site& site) {
@@ -179,14 +180,14 @@ core::Origin Meta::origin_of(const core::Stream& stream) {
   if (last_ < streams_.size() && streams_[last_] == stream) return last_;  // rows come in runs
   if (const auto known = find_origin(stream)) return last_ = *known;
   const auto id = static_cast<core::Origin>(streams_.size());
-  Statement s(db_,
-              "INSERT INTO mycelial_stream(id, site, scope, class, seq, hash) VALUES(?1, ?2, ?3, "
-              "?4, 0, x'')");
-  s.bind(1, id)
+  Use s(db_,
+        "INSERT INTO mycelial_stream(id, site, scope, class, seq, hash) VALUES(?1, ?2, ?3, "
+        "?4, 0, x'')");
+  s->bind(1, id)
       .bind_blob(2, stream.site.view())
       .bind(3, stream.scope)
       .bind(4, stream.priority_class);
-  s.run();
+  s->run();
   streams_.push_back(stream);
   covered_.push_back(0);
   origins_[stream] = id;
@@ -201,8 +202,8 @@ const core::Ranks& Meta::ranks() {
 
 void Meta::advance(const core::Stream& stream, const core::Tip& tip) {
   const auto id = origin_of(stream);
-  Statement s(db_, "UPDATE mycelial_stream SET seq = ?2, hash = ?3 WHERE id = ?1");
-  s.bind(1, id).bind(2, tip.seq).bind_blob(3, tip.hash.view()).run();
+  Use s(db_, "UPDATE mycelial_stream SET seq = ?2, hash = ?3 WHERE id = ?1");
+  s->bind(1, id).bind(2, tip.seq).bind_blob(3, tip.hash.view()).run();
   covered_[id] = tip.seq;
   core::Tip& held = have_[stream];
   mark_.tips.emplace_back(stream, held);
@@ -211,14 +212,14 @@ void Meta::advance(const core::Stream& stream, const core::Tip& tip) {
 
 void Meta::raise_floor(core::Origin origin, std::uint64_t seq) {
   if (seq == 0) return;
-  Statement s(db_, "UPDATE mycelial_stream SET floor = max(floor, ?2) WHERE id = ?1");
-  s.bind(1, origin).bind(2, seq).run();
+  Use s(db_, "UPDATE mycelial_stream SET floor = max(floor, ?2) WHERE id = ?1");
+  s->bind(1, origin).bind(2, seq).run();
 }
 
 std::vector<std::pair<core::Stream, std::uint64_t>> Meta::floors() {
   std::vector<std::pair<core::Stream, std::uint64_t>> out;
-  Statement s(db_, "SELECT id, floor FROM mycelial_stream WHERE floor > 0 ORDER BY id");
-  while (s.step()) out.emplace_back(streams_.at(s.number(0)), s.number(1));
+  Use s(db_, "SELECT id, floor FROM mycelial_stream WHERE floor > 0 ORDER BY id");
+  while (s->step()) out.emplace_back(streams_.at(s->number(0)), s->number(1));
   return out;
 }
 

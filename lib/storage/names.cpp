@@ -45,10 +45,10 @@ const Known* find(const std::vector<Known>& known, const std::string& name) {
 
 void store(Connection& db, std::uint32_t table, const std::string& name, std::uint32_t id,
            std::int64_t place) {
-  Statement put(db,
-                "INSERT INTO mycelial_column VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
-                "name = ?2, id = ?3, place = ?4");
-  put.bind(1, table).bind_text(2, name).bind(3, id).bind(4, place).run();
+  Use put(db,
+          "INSERT INTO mycelial_column VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET "
+          "name = ?2, id = ?3, place = ?4");
+  put->bind(1, table).bind_text(2, name).bind(3, id).bind(4, place).run();
 }
 
 /// The column that stood where the new one stands, if its name is gone.
@@ -130,8 +130,8 @@ Numbering number_columns(Connection& db, TableInfo& t, const WatchedColumns& wat
     store(db, t.id, k.name, k.id, is_former_name ? kElsewhere : kDropped);
   }
   for (const auto& [from, to] : out.moved) {
-    Statement s(db, "UPDATE mycelial_column SET id = ?3 WHERE tbl = ?1 AND id = ?2");
-    s.bind(1, t.id).bind(2, from).bind(3, to).run();
+    Use s(db, "UPDATE mycelial_column SET id = ?3 WHERE tbl = ?1 AND id = ?2");
+    s->bind(1, t.id).bind(2, from).bind(3, to).run();
   }
   for (std::size_t i = 0; i < t.columns.size(); ++i) {
     store(db, t.id, t.columns[i].name, t.columns[i].id, static_cast<std::int64_t>(i) + 1);

@@ -54,9 +54,9 @@ std::string names_of(const Mergers& mergers) {
 std::vector<PolicyChoice> policy_choices(Connection& db, std::uint32_t table) {
   std::vector<PolicyChoice> out;
   if (!exists(db)) return out;
-  Statement s(db, "SELECT col, name, at, seen FROM mycelial_policy WHERE tbl = ?1 ORDER BY col");
-  s.bind(1, table);
-  while (s.step()) out.push_back(choice_of(s));
+  Use s(db, "SELECT col, name, at, seen FROM mycelial_policy WHERE tbl = ?1 ORDER BY col");
+  s->bind(1, table);
+  while (s->step()) out.push_back(choice_of(*s));
   return out;
 }
 
@@ -83,11 +83,11 @@ bool choose_policy(Connection& db, std::uint32_t table, const PolicyChoice& choi
   db.exec(
       "CREATE TABLE IF NOT EXISTS mycelial_policy(tbl INTEGER, col INTEGER, name TEXT, at INTEGER, "
       "seen INTEGER, PRIMARY KEY(tbl, col)) WITHOUT ROWID");
-  Statement put(db,
-                "INSERT INTO mycelial_policy VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET "
-                "name = ?3, at = ?4, seen = ?5 WHERE (?4, ?3) > (at, name)");
-  put.bind(1, table).bind(2, stored(choice)).bind_text(3, choice.name);
-  put.bind(4, choice.at_ms).bind(5, choice.seen_ms).run();
+  Use put(db,
+          "INSERT INTO mycelial_policy VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET "
+          "name = ?3, at = ?4, seen = ?5 WHERE (?4, ?3) > (at, name)");
+  put->bind(1, table).bind(2, stored(choice)).bind_text(3, choice.name);
+  put->bind(4, choice.at_ms).bind(5, choice.seen_ms).run();
   const bool chosen = db.changes() > 0;
   if (chosen) {
     db.exec(
@@ -104,7 +104,7 @@ void move_policies(Connection& db, std::uint32_t from, std::uint32_t to,
     choose_policy(db, to, choice);
   }
   if (!exists(db)) return;
-  Statement(db, "DELETE FROM mycelial_policy WHERE tbl = ?1").bind(1, from).run();
+  Use(db, "DELETE FROM mycelial_policy WHERE tbl = ?1")->bind(1, from).run();
 }
 
 std::string policy_refusal(const TableInfo& table, std::optional<std::size_t> position,

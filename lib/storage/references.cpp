@@ -68,19 +68,19 @@ std::vector<Reference> references_of(Connection& db, const TableInfo& child,
                                      const std::vector<PolicyChoice>& choices,
                                      const FindTable& find_table) {
   std::map<std::int64_t, std::optional<Reference>> keys;  // nothing: one that we cannot follow
-  Statement list(db,
-                 "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) "
-                 "ORDER BY id, seq");
-  list.bind_text(1, child.name);
-  while (list.step()) {
-    const auto [it, added] = keys.try_emplace(list.integer(0));
+  Use list(db,
+           "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) "
+           "ORDER BY id, seq");
+  list->bind_text(1, child.name);
+  while (list->step()) {
+    const auto [it, added] = keys.try_emplace(list->integer(0));
     auto& key = it->second;
     if (added) {
-      const auto* parent = find_table(list.text(1));
+      const auto* parent = find_table(list->text(1));
       if (parent) key.emplace(Reference{&child, parent, {}, {}, {}, OrphanPolicy::keep});
     }
-    const auto to = list.is_null(3) ? std::optional<std::string_view>() : list.text(3);
-    if (key && !add_column(db, *key, list.text(2), to)) key.reset();
+    const auto to = list->is_null(3) ? std::optional<std::string_view>() : list->text(3);
+    if (key && !add_column(db, *key, list->text(2), to)) key.reset();
   }
   std::vector<Reference> out;
   for (auto& [number, key] : keys) {
@@ -92,8 +92,8 @@ std::vector<Reference> references_of(Connection& db, const TableInfo& child,
 }
 
 bool is_in_foreign_key(Connection& db, const std::string& table, const std::string& column) {
-  Statement s(db, "SELECT 1 FROM pragma_foreign_key_list(?1) WHERE \"from\" = ?2 COLLATE NOCASE");
-  return s.bind_text(1, table).bind_text(2, column).step();
+  Use s(db, "SELECT 1 FROM pragma_foreign_key_list(?1) WHERE \"from\" = ?2 COLLATE NOCASE");
+  return s->bind_text(1, table).bind_text(2, column).step();
 }
 
 }  // namespace mycelial::storage

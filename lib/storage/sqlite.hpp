@@ -82,20 +82,6 @@ class Statement {
   sqlite3_stmt* handle_ = nullptr;
 };
 
-/// Resets a statement when a scope ends, so that no read lock or view outlives it.
-class Use {
- public:
-  explicit Use(Statement& s) : s_(s) {}
-  ~Use() { s_.reset(); }
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-  Statement* operator->() { return &s_; }
-  Statement& operator*() { return s_; }
-
- private:
-  Statement& s_;
-};
-
 /// Used by one thread at a time (SQLite's own locking is off).
 class Connection {
  public:
@@ -129,6 +115,21 @@ class Connection {
  private:
   sqlite3* handle_ = nullptr;
   std::map<const char*, Statement> cached_;
+};
+
+/// Resets a statement when a scope ends, so that no read lock or view outlives it.
+class Use {
+ public:
+  explicit Use(Statement& s) : s_(s) {}
+  Use(Connection& db, const char* literal) : s_(db.cached(literal)) {}
+  ~Use() { s_.reset(); }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  Statement* operator->() { return &s_; }
+  Statement& operator*() { return s_; }
+
+ private:
+  Statement& s_;
 };
 
 /// BEGIN IMMEDIATE ... COMMIT; rolls back when destroyed uncommitted. Inside another transaction it

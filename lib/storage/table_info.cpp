@@ -82,12 +82,12 @@ struct Shape {
 };
 
 std::optional<Shape> shape_of(Connection& db, const std::string& name) {
-  Statement s(db,
-              "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE "
-              "NOCASE");
-  s.bind_text(1, name);
-  if (!s.step()) return std::nullopt;
-  return Shape{std::string(s.text(0)), s.integer(1) != 0};
+  Use s(db,
+        "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE "
+        "NOCASE");
+  s->bind_text(1, name);
+  if (!s->step()) return std::nullopt;
+  return Shape{std::string(s->text(0)), s->integer(1) != 0};
 }
 
 struct IndexColumns {
@@ -97,11 +97,11 @@ struct IndexColumns {
 
 IndexColumns index_columns(Connection& db, const std::string& index) {
   IndexColumns out;
-  Statement s(db, "SELECT cid, name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno");
-  s.bind_text(1, index);
-  while (s.step()) {
-    out.names.emplace_back(s.integer(0) == -2 ? std::string_view() : s.text(1));
-    out.collations.emplace_back(s.text(2));
+  Use s(db, "SELECT cid, name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno");
+  s->bind_text(1, index);
+  while (s->step()) {
+    out.names.emplace_back(s->integer(0) == -2 ? std::string_view() : s->text(1));
+    out.collations.emplace_back(s->text(2));
   }
   return out;
 }
@@ -113,14 +113,14 @@ std::uint32_t position(const TableInfo& t, std::string_view name) {
 }
 
 void read_text(Connection& db, const TableInfo& t, UniqueIndex& u) {
-  Statement s(db, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1");
-  if (!s.bind_text(1, u.name).step()) return;
-  if (s.is_null(0)) {  // a constraint: columns, of which some are generated
+  Use s(db, "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1");
+  if (!s->bind_text(1, u.name).step()) return;
+  if (s->is_null(0)) {  // a constraint: columns, of which some are generated
     for (const auto& name : index_columns(db, u.name).names) {
       u.terms.push_back("[" + name + "]");  // "name" could be a text
     }
   } else {
-    auto text = read_index_text(s.text(0));
+    auto text = read_index_text(s->text(0));
     u.terms = std::move(text.terms);
     u.where = std::move(text.where);
   }
@@ -132,12 +132,12 @@ void read_text(Connection& db, const TableInfo& t, UniqueIndex& u) {
 }
 
 void read_indexes(Connection& db, TableInfo& t) {
-  Statement s(db, "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\"");
-  s.bind_text(1, t.name);
-  while (s.step()) {
-    const std::string index(s.text(0));
+  Use s(db, "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\"");
+  s->bind_text(1, t.name);
+  while (s->step()) {
+    const std::string index(s->text(0));
     const auto columns = index_columns(db, index);
-    if (s.text(1) == "pk") {
+    if (s->text(1) == "pk") {
       for (std::size_t i = 0; i < columns.names.size(); ++i) {
         const auto p = position(t, columns.names[i]);
         if (p < t.columns.size()) t.columns[p].collation = collation_of(columns.collations[i]);
@@ -146,7 +146,7 @@ void read_indexes(Connection& db, TableInfo& t) {
     }
     UniqueIndex u;
     u.name = index;
-    bool plain = s.integer(2) == 0;
+    bool plain = s->integer(2) == 0;
     for (std::size_t i = 0; i < columns.names.size(); ++i) {
       const auto p = position(t, columns.names[i]);
       plain &= p < t.columns.size();
@@ -169,9 +169,9 @@ void give_ids(Connection& db, TableInfo& t, std::uint32_t id) {
 
 void read_ids(Connection& db, TableInfo& t) {
   if (db.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'mycelial_table'") == 0) return;
-  Statement table(db, "SELECT id FROM mycelial_table WHERE name = ?1 AND tracked");
-  if (!table.bind_text(1, t.name).step()) return;
-  give_ids(db, t, static_cast<std::uint32_t>(table.number(0)));
+  Use table(db, "SELECT id FROM mycelial_table WHERE name = ?1 AND tracked");
+  if (!table->bind_text(1, t.name).step()) return;
+  give_ids(db, t, static_cast<std::uint32_t>(table->number(0)));
 }
 
 }  // namespace
@@ -190,49 +190,48 @@ TableInfo read_table(Connection& db, const std::string& name) {
   TableInfo t;
   t.name = name;
   {
-    Statement s(db,
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
-    if (s.bind_text(1, name).step()) t.name = s.text(0);
+    Use s(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
+    if (s->bind_text(1, name).step()) t.name = s->text(0);
   }
   std::vector<std::pair<int, std::uint32_t>> key;
   std::string key_type;
-  Statement s(db,
-              "SELECT name, type, pk, hidden, \"notnull\", dflt_value FROM pragma_table_xinfo(?1) "
-              "ORDER BY cid");
-  s.bind_text(1, t.name);
-  while (s.step()) {
-    if (s.integer(3) != 0) continue;  // generated
+  Use s(db,
+        "SELECT name, type, pk, hidden, \"notnull\", dflt_value FROM pragma_table_xinfo(?1) "
+        "ORDER BY cid");
+  s->bind_text(1, t.name);
+  while (s->step()) {
+    if (s->integer(3) != 0) continue;  // generated
     ColumnInfo c;
-    c.name = s.text(0);
-    c.affinity = affinity_of(s.text(1));
-    c.typed_any = c.affinity == Affinity::blob || upper(s.text(1)) == "ANY";
+    c.name = s->text(0);
+    c.affinity = affinity_of(s->text(1));
+    c.typed_any = c.affinity == Affinity::blob || upper(s->text(1)) == "ANY";
     c.bytewise = declared_collation(db, t.name, c.name) == "BINARY";
-    c.key_position = static_cast<int>(s.integer(2));
-    if (s.integer(4) != 0 && !s.text(5).empty()) c.instead_of_null = constant_default(s.text(5));
+    c.key_position = static_cast<int>(s->integer(2));
+    if (s->integer(4) != 0 && !s->text(5).empty()) c.instead_of_null = constant_default(s->text(5));
     if (c.key_position > 0) {
       key.emplace_back(c.key_position, static_cast<std::uint32_t>(t.columns.size()));
-      key_type = upper(s.text(1));
+      key_type = upper(s->text(1));
     }
     t.columns.push_back(std::move(c));
   }
   std::sort(key.begin(), key.end());
   for (const auto& [place, column] : key) t.key.push_back(column);
   read_indexes(db, t);
-  Statement pk(db, "SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk'");
-  const bool key_index = pk.bind_text(1, t.name).step();
+  Use pk(db, "SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk'");
+  const bool key_index = pk->bind_text(1, t.name).step();
   t.kind = shape->without_rowid              ? TableKind::without_rowid
            : t.key.empty()                   ? TableKind::keyless
            : t.key.size() == 1 && !key_index ? TableKind::integer_key
                                              : TableKind::rowid_key;
-  Statement counted(db,
-                    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE "
-                    "'%AUTOINCREMENT%'");
-  t.autoincrement = t.kind == TableKind::integer_key && counted.bind_text(1, t.name).step();
-  Statement refs(db,
-                 "SELECT 1 FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = "
-                 "'table' AND m.sql LIKE '%REFERENCES%' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT "
-                 "1");
-  t.referenced = refs.bind_text(1, t.name).step();
+  Use counted(db,
+              "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 AND sql LIKE "
+              "'%AUTOINCREMENT%'");
+  t.autoincrement = t.kind == TableKind::integer_key && counted->bind_text(1, t.name).step();
+  Use refs(db,
+           "SELECT 1 FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = "
+           "'table' AND m.sql LIKE '%REFERENCES%' AND f.\"table\" = ?1 COLLATE NOCASE LIMIT "
+           "1");
+  t.referenced = refs->bind_text(1, t.name).step();
   read_ids(db, t);
   return t;
 }
@@ -308,11 +307,11 @@ std::string refusal(Connection& db, const std::string& name) {
 
 std::vector<std::string> ordinary_tables(Connection& db) {
   std::vector<std::string> out;
-  Statement s(db,
-              "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', "
-              "'virtual', 'shadow') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE "
-              "'mycelial\\_%' ESCAPE '\\' ORDER BY name");
-  while (s.step()) out.emplace_back(s.text(0));
+  Use s(db,
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', "
+        "'virtual', 'shadow') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE "
+        "'mycelial\\_%' ESCAPE '\\' ORDER BY name");
+  while (s->step()) out.emplace_back(s->text(0));
   return out;
 }
 

@@ -9,8 +9,8 @@ namespace mycelial::storage {
 namespace {
 
 bool is_tracked(Connection& db, std::uint32_t table) {
-  Statement s(db, "SELECT 1 FROM mycelial_table WHERE id = ?1 AND tracked");
-  return s.bind(1, table).step();
+  Use s(db, "SELECT 1 FROM mycelial_table WHERE id = ?1 AND tracked");
+  return s->bind(1, table).step();
 }
 
 enum class As : std::uint8_t { current, former };
@@ -27,9 +27,9 @@ void add_name(Connection& db, std::uint32_t table, const std::string& name, As a
 }  // namespace
 
 std::optional<std::uint32_t> find_table(Connection& db, const std::string& name) {
-  Statement s(db, "SELECT tbl FROM mycelial_name WHERE name = ?1");
-  if (!s.bind_text(1, name).step()) return std::nullopt;
-  return static_cast<std::uint32_t>(s.number(0));
+  Use s(db, "SELECT tbl FROM mycelial_name WHERE name = ?1");
+  if (!s->bind_text(1, name).step()) return std::nullopt;
+  return static_cast<std::uint32_t>(s->number(0));
 }
 
 std::string dropped_key(std::uint32_t table) {
@@ -38,8 +38,8 @@ std::string dropped_key(std::uint32_t table) {
 
 std::uint32_t table_number(Connection& db, const std::string& name) {
   if (const auto known = find_table(db, name)) return *known;
-  Statement add(db, "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 0, '')");
-  add.bind_text(1, name).run();
+  Use add(db, "INSERT INTO mycelial_table(name, tracked, armed) VALUES(?1, 0, '')");
+  add->bind_text(1, name).run();
   const auto id = static_cast<std::uint32_t>(db.last_rowid());
   add_name(db, id, name, As::current);
   return id;
@@ -52,21 +52,21 @@ std::string wire_name(Connection& db, std::uint32_t table) {
 
 std::vector<std::string> former_names(Connection& db, std::uint32_t table) {
   std::vector<std::string> out;
-  Statement s(db, "SELECT name FROM mycelial_name WHERE tbl = ?1 ORDER BY age DESC");
-  s.bind(1, table);
-  while (s.step()) out.emplace_back(s.text(0));
+  Use s(db, "SELECT name FROM mycelial_name WHERE tbl = ?1 ORDER BY age DESC");
+  s->bind(1, table);
+  while (s->step()) out.emplace_back(s->text(0));
   if (!out.empty()) out.erase(out.begin());
   return out;
 }
 
 std::optional<TableMove> rename_table(Connection& db, std::uint32_t table,
                                       const std::string& name) {
-  Statement(db, "UPDATE mycelial_table SET name = NULL WHERE name = ?1 AND id <> ?2")
-      .bind_text(1, name)
+  Use(db, "UPDATE mycelial_table SET name = NULL WHERE name = ?1 AND id <> ?2")
+      ->bind_text(1, name)
       .bind(2, table)
       .run();
-  Statement(db, "UPDATE mycelial_table SET name = ?1 WHERE id = ?2")
-      .bind_text(1, name)
+  Use(db, "UPDATE mycelial_table SET name = ?1 WHERE id = ?2")
+      ->bind_text(1, name)
       .bind(2, table)
       .run();
   const auto owner = find_table(db, name);
@@ -103,10 +103,10 @@ std::vector<TableMove> learn_names(Connection& db, const std::string& name,
 }
 
 void merge_numbers(Connection& db, const TableMove& move) {
-  Statement(db,
-            "UPDATE mycelial_name SET tbl = ?2, age = (SELECT min(age) FROM mycelial_name WHERE "
-            "tbl = ?2) - 1 WHERE tbl = ?1")
-      .bind(1, move.from)
+  Use(db,
+      "UPDATE mycelial_name SET tbl = ?2, age = (SELECT min(age) FROM mycelial_name WHERE "
+      "tbl = ?2) - 1 WHERE tbl = ?1")
+      ->bind(1, move.from)
       .bind(2, move.to)
       .run();
   for (const char* sql :

@@ -76,14 +76,13 @@ void StoreImpl::trim_tail() {
   std::uint64_t& bytes = *tail_bytes_;
   const auto limit = tail_limit();
   while (bytes > limit) {
-    Statement oldest(db_,
-                     "SELECT ord, first, last, hash, size FROM mycelial_set ORDER BY ord LIMIT 1");
-    if (!oldest.step()) return;
-    const auto order = oldest.number(0);
-    const Hash id = Hash::from(oldest.blob(3));
-    bytes -= std::min(bytes, oldest.number(4));
-    oldest.reset();
-    Statement(db_, "DELETE FROM mycelial_set WHERE ord = ?1").bind(1, order).run();
+    Use oldest(db_, "SELECT ord, first, last, hash, size FROM mycelial_set ORDER BY ord LIMIT 1");
+    if (!oldest->step()) return;
+    const auto order = oldest->number(0);
+    const Hash id = Hash::from(oldest->blob(3));
+    bytes -= std::min(bytes, oldest->number(4));
+    oldest->reset();
+    Use(db_, "DELETE FROM mycelial_set WHERE ord = ?1")->bind(1, order).run();
     files_.remove(id);
   }
 }
@@ -95,9 +94,8 @@ std::optional<Hash> StoreImpl::hash_at(const core::Stream& stream, std::uint64_t
   std::optional<Hash> out;
   const auto origin = meta_.find_origin(stream);
   (void)guard([&] {
-    Statement s(db_,
-                "SELECT hash FROM mycelial_set WHERE stream = ?1 AND last = ?2 AND first = ?2");
-    if (s.bind(1, *origin).bind(2, seq).step()) out = Hash::from(s.blob(0));
+    Use s(db_, "SELECT hash FROM mycelial_set WHERE stream = ?1 AND last = ?2 AND first = ?2");
+    if (s->bind(1, *origin).bind(2, seq).step()) out = Hash::from(s->blob(0));
   });
   return out;
 }
