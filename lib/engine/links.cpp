@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/links.hpp"
 
+#include <exception>
 #include <utility>
 
 #include "codec/codec.hpp"
@@ -27,6 +28,23 @@ std::size_t Links::open() const {
   return count;
 }
 
+/// A transport of the host that throws has broken that link, and nothing else.
+SendOutcome Links::hand_over(LinkState& state, const Bytes& bytes) {
+  std::string why = "an exception";
+  try {
+    return state.about.link->send(bytes);
+  } catch (const std::exception& e) {
+    why = e.what();
+  } catch (...) {
+  }
+  faults_.note("the link to " + state.about.endpoint + " threw when it was to send: " + why);
+  state.closing = true;
+  state.fault = "the transport failed: " + why;
+  state.fault_code = Errc::io;
+  state.about.link->close();
+  return SendOutcome::closed;
+}
+
 SendOutcome Links::send(core::LinkNumber link, const core::Message& message) {
   LinkState* const state = find(link);
   if (state == nullptr || state->closing) return SendOutcome::closed;
@@ -37,7 +55,7 @@ SendOutcome Links::send(core::LinkNumber link, const core::Message& message) {
                  std::to_string(state->caps.message_bytes_max));
     return SendOutcome::accepted;  // lost, as messages may be; offering it again would not help
   }
-  const SendOutcome outcome = state->about.link->send(bytes);
+  const SendOutcome outcome = hand_over(*state, bytes);
   if (outcome != SendOutcome::accepted) return outcome;
   if (const auto* have = std::get_if<core::HaveMessage>(&message.body)) {
     if (have->last_part) state->said = have->have;
@@ -67,7 +85,7 @@ void Links::say_bye(core::LinkNumber number, const Status& reason, const core::S
   bye.reason =
       std::string(reason.message()).substr(0, state->caps.message_bytes_max - kBesideReason);
   const Bytes bytes = codec::encode_message({site, session, std::move(bye)});
-  if (bytes.size() <= state->caps.message_bytes_max) (void)state->about.link->send(bytes);
+  if (bytes.size() <= state->caps.message_bytes_max) (void)hand_over(*state, bytes);
   state->fault = std::string(reason.message());
   state->fault_code = reason.code();
   state->closing = true;

@@ -44,6 +44,8 @@ class Links final : public core::Port {
   std::uint64_t random() override;
 
  private:
+  SendOutcome hand_over(LinkState& state, const Bytes& bytes);
+
   std::map<core::LinkNumber, LinkState> links_;
   Entropy& entropy_;
   Faults& faults_;

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Five processes in a line, plain SQL, links that break, 120 SIGKILLs: nothing is lost.
+"""Five processes in a line, plain SQL, links that break, 120 SIGKILLs, pauses: nothing is lost.
 
 Usage: chaos_test.py [SEED [KILLS]]
 """
 
 import json
 import random
+import signal
 import sqlite3
 import sys
 import threading
@@ -110,7 +111,7 @@ class Writer(threading.Thread):
 
 def break_links(rng, wires):
     wire = rng.choice(wires)
-    mode = rng.choice(["up", "up", "cut", "hole", "slow", "drop"])
+    mode = rng.choice(["up", "up", "cut", "hole", "slow", "late", "drop"])
     if mode == "drop":
         wire.drop()
         mode = "up"
@@ -131,7 +132,11 @@ def torment(rng, kills, nodes, wires, writers):
         if rng.random() < 0.5:
             break_links(rng, wires)
         victim = rng.choice(nodes)
-        if victim.process:
+        if victim.process and rng.random() < 0.15:  # it hangs, and comes back or not
+            victim.process.send_signal(signal.SIGSTOP)
+            time.sleep(rng.random())
+            victim.process.send_signal(signal.SIGCONT)
+        elif victim.process:
             victim.kill()
             done += 1
         for i, node in enumerate(nodes):

@@ -45,6 +45,7 @@ class Database:
     def __init__(self, folder, name, schema=""):
         self.path = os.path.join(folder, name + ".db")
         self.process, self.port, self.peers = None, 0, []
+        self.host, self.prefix = "127.0.0.1", []
         if schema is not None:
             db = sqlite3.connect(self.path)
             db.executescript(schema)
@@ -70,14 +71,15 @@ class Database:
     def serve(self, *peers, port=None, before=None, env=None, more=()):
         self.peers = list(peers) or self.peers
         words = [
+            *self.prefix,
             MYCELIAL,
             "serve",
             self.path,
             "--listen",
-            f"tcp://127.0.0.1:{self.port if port is None else port}",
+            f"tcp://{self.host}:{self.port if port is None else port}",
         ]
         for peer in self.peers:
-            words += ["--peer", f"tcp://127.0.0.1:{peer}"]
+            words += ["--peer", peer if isinstance(peer, str) else f"tcp://127.0.0.1:{peer}"]
         words += more
         with open(self.path + ".log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A TCP link that tests can break: cut, swallowing everything, or slow."""
 
+import random
 import socket
 import threading
 import time
@@ -8,7 +9,8 @@ import time
 
 class Wire:
     """Listens on a port of its own and carries what comes to `target`, the way `mode` says:
-    "up", "cut" (refused and closed), "hole" (open, but nothing passes), "slow" (`rate` bytes/s)."""
+    "up", "cut" (refused and closed), "hole" (open, but nothing passes), "slow" (`rate` bytes/s),
+    "late" (what comes waits up to half a second, on every connection and way by itself)."""
 
     def __init__(self, target=0, rate=20_000):
         self.target, self.rate, self.mode = target, rate, "up"
@@ -61,6 +63,8 @@ class Wire:
             while data := source.recv(1024 if self.mode == "slow" else 65536):
                 while self.mode == "hole" and self.open:
                     time.sleep(0.01)
+                if self.mode == "late":
+                    time.sleep(random.random() / 2)
                 if self.mode == "slow":
                     time.sleep(len(data) / self.rate)
                 to.sendall(data)

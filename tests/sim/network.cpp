@@ -147,8 +147,20 @@ Network::EndPtr Network::accept(const EndPtr& caller) {
   return end;
 }
 
+/// Room comes later, or the link breaks.
+SendOutcome Network::refused(const EndPtr& from, SendOutcome how) {
+  if (how == SendOutcome::closed) close(from);
+  if (how == SendOutcome::would_block) {
+    world_.post_at(world_.monotonic_ms() + kQueueMs, [from] {
+      if (from->open && from->handler) from->handler->on_writable();
+    });
+  }
+  return how;
+}
+
 SendOutcome Network::send(const EndPtr& from, std::string_view message) {
   if (!from->open) return SendOutcome::closed;
+  if (const auto how = refuse ? refuse() : std::nullopt) return refused(from, *how);
   if (message.empty() || message.size() > from->medium.caps.message_bytes_max) {
     fault = from->local + " sent a message of " + std::to_string(message.size()) + " bytes";
   }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ class Network {
 
   /// Changes or (false) swallows messages on their way.
   std::function<bool(std::string&)> meddle;
+  /// What a link does with the next message; none: it takes it. May throw, as links of others may.
+  std::function<std::optional<SendOutcome>()> refuse;
   /// Whether a message may arrive; null: all may. Not asked in groups.
   std::function<bool(const std::string& from, const std::string& bytes)> lets_in;
   /// Told of what arrives.
@@ -74,6 +77,7 @@ class Network {
   EndPtr datagram_end(const std::string& local, const std::string& remote) const;
   EndPtr accept(const EndPtr& caller);
   SendOutcome send(const EndPtr& from, std::string_view message);
+  SendOutcome refused(const EndPtr& from, SendOutcome how);
   void send_to_group(const EndPtr& from, const std::string& bytes);
   void send_datagram(const EndPtr& from, const std::string& bytes);
   void flow(const EndPtr& from);
