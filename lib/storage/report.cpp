@@ -71,6 +71,11 @@ Result<ReplicaStatus> StoreImpl::status() {
   });
   if (!status.ok()) return status;
   out.notes.insert(out.notes.end(), notes_.begin(), notes_.end());
+  if (!damaged_.empty()) {
+    out.notes.push_back(fmt::format(
+        "{} change sets kept for peers are damaged: is the disk sound? mycelial check says more",
+        damaged_.size()));
+  }
   return out;
 }
 
@@ -114,6 +119,12 @@ Result<std::vector<std::string>> StoreImpl::check() {
     if (integrity != "ok") integrity = db_.text("PRAGMA integrity_check(1)");
     if (integrity != "ok") out.push_back("SQLite: " + integrity);
     if (!Meta::exists(db_)) return;
+    for (const auto& set : damaged_sets()) {
+      out.push_back(fmt::format(
+          "the change set {} of site {}, kept for peers, is damaged: is the disk sound? Peers get "
+          "rows instead",
+          set.last, set.stream.site.hex().substr(0, 8)));
+    }
     const bool pending = count_journal(db_, 1) != 0;
     for (const auto& [id, owner] : tables_) {
       TableIo* const io = owner.get();

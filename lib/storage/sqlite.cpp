@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -71,6 +72,10 @@ std::string describe(sqlite3* db, int extended, std::string_view doing) {
 }
 
 }  // namespace
+
+/// A name that somebody gave may hold a NUL, which would end the text.
+StorageError::StorageError(Errc code, std::string message)
+    : std::runtime_error((std::ranges::replace(message, '\0', '?'), message)), code_(code) {}
 
 SqliteError::SqliteError(int extended, const std::string& message)
     : StorageError(code_of(extended), message), extended_(extended) {}

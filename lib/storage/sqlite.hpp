@@ -20,7 +20,7 @@ namespace mycelial::storage {
 
 class StorageError : public std::runtime_error {
  public:
-  StorageError(Errc code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  StorageError(Errc code, std::string message);
   Errc code() const { return code_; }
 
  private:

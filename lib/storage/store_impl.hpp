@@ -353,6 +353,7 @@ class StoreImpl final : public Store {
   // tail.cpp
   core::UnitRef keep_set(const core::Header& header, const Hash& id, ByteView bytes);
   void trim_tail();
+  std::vector<core::UnitRef> damaged_sets();
   std::uint64_t share_of_file(std::uint64_t least);
   std::uint64_t tail_limit();
   std::uint64_t acked_limit();
@@ -378,6 +379,7 @@ class StoreImpl final : public Store {
   Bytes record_;                                                               // the same
   std::optional<std::uint64_t> tail_bytes_;  // of sets kept, up to...
   std::uint64_t tail_newest_ = 0;            // ...the set of this order
+  mutable std::set<Hash> damaged_;           // sets of it that can only be read with errors
   core::MemberBook book_;
   std::uint64_t members_saved_at_ = 0;
   bool has_collecting_ = false;  // the file's format does

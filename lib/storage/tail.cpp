@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "codec/codec.hpp"
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -23,6 +24,11 @@ core::UnitRef set_ref(const Statement& s, const core::Stream& stream) {
   ref.id = Hash::from(s.blob(3));
   ref.size = s.number(4);
   return ref;
+}
+
+bool is_unit(ByteView bytes, const Hash& id) {
+  const auto unit = codec::decode_unit(bytes);
+  return unit.ok() && unit->id == id;
 }
 
 }  // namespace
@@ -116,7 +122,8 @@ std::optional<std::vector<core::UnitRef>> StoreImpl::tail(const core::Stream& st
     while (s.step() && next <= last) {
       const auto ref = set_ref(s, stream);
       if (ref.first > next) break;
-      if (s.integer(5) != 0 && !files_.map(ref.id)) break;  // its file is gone: only a cut helps
+      const bool gone = s.integer(5) != 0 && !files_.map(ref.id);
+      if (gone || damaged_.contains(ref.id)) break;  // only a cut helps
       out.push_back(ref);
       next = ref.last + 1;
     }
@@ -125,11 +132,31 @@ std::optional<std::vector<core::UnitRef>> StoreImpl::tail(const core::Stream& st
   return out;
 }
 
+/// Those whose bytes are not what they were.
+std::vector<core::UnitRef> StoreImpl::damaged_sets() {
+  std::vector<core::UnitRef> out;
+  Statement s(db_, "SELECT ord, first, last, hash, size, stream, data FROM mycelial_set");
+  while (s.step()) {
+    const auto ref = set_ref(s, meta_.stream_of(static_cast<core::Origin>(s.number(5))));
+    if (!s.is_null(6)) {
+      if (!is_unit(s.blob(6), ref.id)) out.push_back(ref);
+    } else if (const auto file = files_.map(ref.id); file && !is_unit(file->view(), ref.id)) {
+      out.push_back(ref);
+    }
+  }
+  return out;
+}
+
+/// A set that rotted is noticed before its first byte goes out; whoever wants it gets a cut.
 Result<Bytes> StoreImpl::read(const core::UnitRef& unit, std::uint64_t offset,
                               std::size_t size) const {
   Bytes out;
   const Status status = guard([&] {
     const auto part = [&](ByteView all) {
+      if (offset == 0 && core::holds_sets(unit.kind) && !is_unit(all, unit.id)) {
+        damaged_.insert(unit.id);
+        throw StorageError(Errc::corrupt, "a kept change set is damaged");
+      }
       out = offset < all.size() ? all.substr(offset, size) : ByteView();
     };
     if (core::holds_sets(unit.kind)) {

@@ -17,12 +17,21 @@ import time
 
 from fleet import Folder, good, until
 
-SCHEMA = "CREATE TABLE log(who TEXT, n INTEGER, text TEXT); CREATE TABLE place(who TEXT PRIMARY KEY, n)"
+SCHEMA = """
+CREATE TABLE log(who TEXT, n INTEGER, text TEXT);
+CREATE TABLE place(who TEXT PRIMARY KEY, n);
+"""
 PORT = 7400
 LOSS = """
 table inet faults {
-  chain in { type filter hook input priority 0; meta iifname "eth" numgen random mod 100 < 20 drop; }
-  chain out { type filter hook output priority 0; meta oifname "eth" numgen random mod 100 < 20 drop; }
+  chain in {
+    type filter hook input priority 0;
+    meta iifname "eth" numgen random mod 100 < 20 drop;
+  }
+  chain out {
+    type filter hook output priority 0;
+    meta oifname "eth" numgen random mod 100 < 20 drop;
+  }
 }
 """
 
@@ -56,7 +65,8 @@ class Network:
         name, cable = f"{self.tag}h{number}", f"cable{number}"
         sh("ip", "netns", "add", name)
         self.hosts.append(name)
-        sh("ip", "link", "add", "eth", "netns", name, "type", "veth", "peer", cable, "netns", self.hub)
+        ends = ("eth", "netns", name, "type", "veth", "peer", cable, "netns", self.hub)
+        sh("ip", "link", "add", *ends)
         self.inside(self.hub, "ip", "link", "set", cable, "master", "bridge", "up")
         address = f"10.77.0.{number + 1}"
         self.inside(name, "ip", "address", "add", address + "/24", "dev", "eth")
@@ -129,8 +139,8 @@ def main():
         began = time.monotonic()
         until("equal digests", lambda: len({n.digest() for n in nodes}) == 1, 120)
         print(
-            f"{len(written)} transactions; equal digests {time.monotonic() - began:.1f} s after the "
-            "links healed"
+            f"{len(written)} transactions; equal digests {time.monotonic() - began:.1f} s after "
+            "the links healed"
         )
         for node in nodes:
             assert set(node.sql("SELECT who, n FROM log")) == written

@@ -213,5 +213,29 @@ TEST_F(CallsOut, AMergePolicyThatThrows) {
   });
 }
 
+/// The others get rows instead of the set that rotted, and people are told.
+TEST_F(CallsOut, ADiskThatRots) {
+  begin();
+  net_.cut(true);
+  work();
+  ASSERT_TRUE(nodes_[0].engine->seal().ok());
+  nodes_[0].sql(
+      "UPDATE mycelial_set SET data = CAST(substr(data, 1, 400) || 'rotten' || substr(data, 407) "
+      "AS "
+      "BLOB) WHERE size > 10000");
+  net_.cut(false);
+  for (int i = 0; i < 100 && !agree(); ++i) world_.run(1000);
+  EXPECT_TRUE(agree());
+  const auto said = nodes_[0].engine->status();
+  ASSERT_TRUE(said.ok());
+  ASSERT_EQ(said->notes.size(), 1u);
+  EXPECT_NE(said->notes[0].find("1 change sets kept for peers are damaged"), std::string::npos);
+  const auto wrong = nodes_[0].engine->check();
+  ASSERT_TRUE(wrong.ok());
+  ASSERT_EQ(wrong->size(), 1u);
+  EXPECT_NE((*wrong)[0].find("is damaged: is the disk sound?"), std::string::npos) << (*wrong)[0];
+  EXPECT_EQ(*nodes_[1].engine->check(), std::vector<std::string>());
+}
+
 }  // namespace
 }  // namespace mycelial::engine

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants the bugs of mutants.py in a copy of the sources and runs the tests until one fails.
 
-usage: python3 tests/mutants/run.py [NAME...]      (scripts/mutants builds what it needs)
+usage: python3 tests/mutants/run.py [NAME...]
+       python3 tests/mutants/run.py --random COUNT SEED [FILE...]   small bugs made by rule
 
+(scripts/mutants installs what is needed before.)
 Works in build/mutants. Exit status: 0 each was found, 1 one was not, or does not fit the sources.
 """
 
@@ -12,6 +14,7 @@ import time
 from pathlib import Path
 
 from mutants import MUTANTS
+from operators import mutants as by_rule
 
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "build" / "mutants"
@@ -26,6 +29,7 @@ def checks():
     scripts = sorted(str(p) for p in (COPY / "tests/scenario/scripts").rglob("*.sync"))
     yield "core_test", [str(tests / "core/core_test")]
     yield "session_test", [str(tests / "core/session_test")]
+    yield "codec_test", [str(tests / "codec/codec_test")]
     yield "scenarios", [str(tests / "scenario/mycelial-scenario"), *scripts]
     yield "simulator", [sim, "--seeds", "1-40", "--nodes", "3", "--steps", "60"]
     yield "simulator, random tables", [sim, "--random-tables", "--seeds", "1-100", "--steps", "40"]
@@ -78,17 +82,35 @@ def plant(name, file, before, after, what):
         path.write_text(text)
 
 
-def main():
-    names = sys.argv[1:]
-    unknown = set(names) - {m[0] for m in MUTANTS}
+# What is merged, sealed, applied and said. Not what only people read.
+RANDOM_FILES = [
+    "lib/core/*.cpp", "lib/core/policy/*.cpp", "lib/core/session/*.cpp", "lib/codec/*.cpp",
+    *(f"lib/storage/{name}.cpp" for name in (
+        "apply", "apply_fresh", "apply_update", "arrivals", "batch_write", "book", "capture",
+        "collect", "cut", "graves", "identity", "journal", "lists", "orphans", "overruled",
+        "rebuild", "replay", "returning", "row_state", "seal", "segments", "settle", "staging",
+        "tail")),
+]
+
+
+def chosen(words):
+    if words[:1] == ["--random"]:
+        count, seed, files = int(words[1]), words[2], words[3:]
+        files = files or [str(p.relative_to(ROOT)) for pattern in RANDOM_FILES
+                          for p in sorted(ROOT.glob(pattern))]
+        return list(by_rule(ROOT, files, count, seed))
+    unknown = set(words) - {m[0] for m in MUTANTS}
     if unknown:
         sys.exit(f"no such mutant: {', '.join(sorted(unknown))}; see {__doc__}")
+    return [m for m in MUTANTS if not words or m[0] in words]
+
+
+def main():
+    todo = chosen(sys.argv[1:])
     prepare()
     failed = 0
     print("| planted | which means | found by |\n| --- | --- | --- |", flush=True)
-    for mutant in MUTANTS:
-        if names and mutant[0] not in names:
-            continue
+    for mutant in todo:
         start = time.time()
         line = plant(*mutant)
         failed += any(word in line for word in ("NOT FOUND", "DOES NOT"))

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "tests/sim/marks.hpp"
+
 namespace mycelial::sim {
 namespace {
 
@@ -76,7 +78,9 @@ void Ledger::observed(const Moment& now) {
   const auto copied = copied_nonce_.find(now.file());  // nobody has looked yet whether it is a copy
   if (copied != copied_nonce_.end() && copied->second == now.nonce) return;
   auto& sites = sites_[now.file()];
-  if (sites.empty() || sites.back() != now.site) sites.push_back(now.site);
+  if (!sites.empty() && sites.back() == now.site) return;
+  if (!sites.empty()) mark(Mark::new_site_taken);
+  sites.push_back(now.site);
 }
 
 std::vector<Dot> Ledger::dots(const Transaction& t, const Seen& all) const {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "tests/sim/marks.hpp"
+
 namespace mycelial::sim {
 namespace {
 
@@ -202,6 +204,7 @@ void Network::send_to_group(const EndPtr& from, const std::string& bytes) {
     const Path& in = path(to->remote, to->local);
     if (!to->open || to->remote != from->remote || in.blocked || out.blocked || down_) continue;
     if (to == from ? !random_.chance(kEcho) : random_.chance(in.loss)) continue;
+    mark(Mark::group_used);
     const int copies = random_.chance(in.duplicate) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
       const auto at = from->free_at + in.delay_ms + random_.below(in.jitter_ms + 1);
@@ -217,8 +220,9 @@ void Network::send_to_group(const EndPtr& from, const std::string& bytes) {
 
 void Network::send_datagram(const EndPtr& from, const std::string& bytes) {
   const Path& way = path(from->local, from->remote);
-  if (way.blocked || down_ || random_.chance(way.loss)) return;
+  if (way.blocked || down_ || random_.chance(way.loss)) return mark(Mark::message_lost);
   const int copies = random_.chance(way.duplicate) ? 2 : 1;
+  if (copies > 1) mark(Mark::message_doubled);
   for (int i = 0; i < copies; ++i) {
     const auto at = from->free_at + way.delay_ms + random_.below(way.jitter_ms + 1);
     world_.post_at(at, [this, from, bytes] { arrive(from, bytes); });

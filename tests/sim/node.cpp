@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tests/sim/disk.hpp"
+#include "tests/sim/marks.hpp"
 
 namespace mycelial::sim {
 namespace {
@@ -82,6 +83,7 @@ void Node::start() {
   c_.note(name_, "start: " + std::string(errc_name(status.code())));
   if (status.ok()) return c_.ledger.observed(client_->moment());
   const bool dead = process_->program.dead;
+  mark(Mark::engine_refused_to_start);
   if (!dead && status.code() != Errc::busy && drive_.strikes == strikes) {
     c_.fail(name_ + " cannot start: " + status.to_string());
   }
@@ -166,6 +168,7 @@ void Node::lose_power() {
     return kill();
   }
   c_.note(name_, "loses power");
+  mark(Mark::power_lost);
   client_->close();
   disk().lose_power(path_, c_.random);
   tear_side_files();
@@ -238,6 +241,7 @@ void Node::look_at_rebuilt() {
 
 void Node::reap() {
   if (!up() || !process_->program.dead) return;
+  mark(Mark::killed);
   c_.note(name_, fmt::format("killed after {} writes", process_->program.writes));
   c_.network.kill(name_);
   {
@@ -266,6 +270,7 @@ std::optional<Node::Copy> Node::copy_to(const std::string& path) {
 }
 
 void Node::restore(const Copy& copy) {
+  mark(Mark::went_back_to_backup);
   c_.ledger.ended(client_->moment());
   client_->close();
   for (const char* suffix : {"", "-wal"}) disk().copy(copy.path + suffix, path_ + suffix);

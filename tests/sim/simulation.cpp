@@ -11,6 +11,7 @@
 #include "codec/codec.hpp"
 #include "tests/sim/checks/checks.hpp"
 #include "tests/sim/disk.hpp"
+#include "tests/sim/marks.hpp"
 #include "tests/sim/vfs.hpp"
 
 namespace mycelial::sim {
@@ -27,11 +28,24 @@ std::string fresh_folder(const std::string& parent) {
   return pattern;
 }
 
+void mark_message(const core::Message& message) {
+  static constexpr Mark kUnits[] = {Mark::sent_set, Mark::sent_set, Mark::sent_cut,
+                                    Mark::sent_list};
+  const auto& body = message.body;
+  if (const auto* piece = std::get_if<core::FragMessage>(&body))
+    mark(kUnits[static_cast<std::size_t>(piece->unit.kind) - 1]);
+  if (std::holds_alternative<core::StopMessage>(body)) mark(Mark::said_stop);
+  if (std::holds_alternative<core::ProbeMessage>(body)) mark(Mark::said_probe);
+  if (std::holds_alternative<core::ByeMessage>(body)) mark(Mark::said_bye);
+  if (std::holds_alternative<core::CompareMessage>(body)) mark(Mark::said_compare);
+}
+
 /// What a message is, in a word.
 std::string describe(const std::string& bytes) {
   static const char* const kNames[] = {"digest", "have",  "want", "frag",
                                        "stop",   "probe", "bye",  "compare"};
   const auto message = codec::decode_message(bytes);
+  if (message.ok()) mark_message(*message);
   return fmt::format("{} {}", message.ok() ? kNames[message->body.index()] : "nonsense",
                      bytes.size());
 }
@@ -120,12 +134,14 @@ void Simulation::join(Node& from) {
   const std::string name = "n" + std::to_string(nodes_.size());
   if (random_.chance(0.5)) {
     context_.note(name, "joins");
+    mark(Mark::joined_empty);
     return add_node();
   }
   const bool settled = !from.up() && !from.client().is_rebuilding();
   const auto copy = settled ? from.copy_to(file_of(name)) : std::nullopt;
   if (!copy) return;
   context_.note(name, "is a copy of " + from.name());
+  mark(Mark::joined_as_copy);
   add_node(copy);
 }
 
@@ -212,12 +228,14 @@ void Simulation::step() {
     newcomer,
     backup,
     drive,
-    rebuild
+    rebuild,
+    forget,
+    echo
   };
   const auto& p = options_.profile;
   const bool backups = options_.plant && options_.plant->when == Plant::When::opening;
   switch (random_.weighted({60, 4, 8, p.blocks, p.opens, 1, 6, 2, 2, 2, 1, backups ? 30u : 2u, 2,
-                            options_.random_tables ? 4u : 0u})) {
+                            options_.random_tables ? 4u : 0u, 1, 1})) {
     case write:
       return node.client().act();
     case burst:
@@ -244,12 +262,36 @@ void Simulation::step() {
       return turn_back(node);
     case drive:
       return drive_fault(node);
+    case forget:
+      return forget_somebody(node);
+    case echo:
+      return echo_to(node);
     case rebuild:
+      mark(Mark::table_made_anew);
       node.client().rebuild();
       return node.look_at_rebuilt();
     default:
       return check_convergence(context_, nodes_);
   }
+}
+
+/// Nobody waits for it any more, until it is heard of again.
+void Simulation::forget_somebody(Node& node) {
+  node.on_engine([&](engine::Engine& e) {
+    const auto members = e.members();
+    if (!members.ok() || members->empty()) return;
+    const auto& member = random_.pick(*members);
+    if (!member.is_self && e.forget(member.site).ok()) mark(Mark::member_forgotten);
+  });
+}
+
+/// Messages come once more, as from a broker that kept them.
+void Simulation::echo_to(Node& node) {
+  if (!node.up() || traffic_.empty()) return;
+  std::vector<std::string> old;
+  for (auto n = random_.between(1, 30); n > 0; --n) old.push_back(random_.pick(traffic_));
+  mark(Mark::old_messages_heard);
+  network_.inject(node.name(), std::move(old));
 }
 
 void Simulation::process_fault(Node& node) {
@@ -294,10 +336,14 @@ void Simulation::weather(bool block) {
   context_.note(a, fmt::format("{} {} {}", block ? "loses" : "finds", b, both ? "both ways" : ""));
   network_.path(a, b).blocked = block;
   if (both) network_.path(b, a).blocked = block;
-  if (block && random_.chance(0.4)) network_.sever(a, b);
+  if (block && random_.chance(0.4)) {
+    mark(Mark::link_severed);
+    network_.sever(a, b);
+  }
 }
 
 void Simulation::clocks() {
+  mark(Mark::clock_jumped);
   NodeClock& clock = any().clock();
   const auto sign = random_.chance(0.5) ? 1 : -1;
   const std::uint64_t hour = 3600 * 1000;

@@ -56,6 +56,8 @@ class Simulation {
   void advance(std::uint64_t ms);
   void weather(bool block);
   void clocks();
+  void forget_somebody(Node& node);
+  void echo_to(Node& node);
   void process_fault(Node& node);
   void drive_fault(Node& node);
   void heal();

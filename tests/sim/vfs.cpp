@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tests/sim/disk.hpp"
+#include "tests/sim/marks.hpp"
 #include "tests/sim/random.hpp"
 
 namespace mycelial::sim {
@@ -242,6 +243,9 @@ bool Drive::strikes_now(Trouble what) {
     return false;
   }
   ++strikes;
+  static constexpr Mark kMarks[] = {Mark::drive_full, Mark::read_failed, Mark::write_failed,
+                                    Mark::sync_failed};
+  mark(kMarks[static_cast<std::size_t>(what) - 1]);
   if (once) trouble = Trouble::none;
   return true;
 }

@@ -2,6 +2,7 @@
 // mycelial-sim: many replicas, one thread, virtual time, one seed.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/marks.hpp"
 #include "tests/sim/simulation.hpp"
 
 namespace {
@@ -34,6 +36,8 @@ and virtual time, breaks everything that may break, and checks the laws.
   --disk DIR        where the files are while a run lasts (default /dev/shm)
   --plant NAME      plant this bug (--prove lists them)
   --prove           plant every bug, each in seeds from 1 on until it is found
+  --marks           print how often rare things happened, at the end
+  --all-marks       the same, and fail if one of them never did
   --keep            leave the files of runs there
   --verbose         print everything that happens
   --help            this
@@ -44,7 +48,7 @@ Exit status: 0 every law held, 1 one did not, 2 wrong usage.
 struct Arguments {
   Options options;
   std::uint64_t first = 1, last = 1;
-  bool range = false, help = false, prove = false;
+  bool range = false, help = false, prove = false, marks = false, all_marks = false;
   std::string profile, list;
 };
 
@@ -100,6 +104,9 @@ std::optional<Arguments> parse(const std::vector<std::string>& words) {
       out.help = true;
     } else if (words[i] == "--prove") {
       out.prove = true;
+    } else if (words[i] == "--marks" || words[i] == "--all-marks") {
+      out.marks = true;
+      out.all_marks |= words[i] == "--all-marks";
     } else if (words[i] == "--random-tables") {
       out.options.random_tables = true;
     } else if (words[i] == "--keep") {
@@ -125,11 +132,32 @@ Options options_for(const Arguments& arguments, std::uint64_t seed) {
   return out;
 }
 
+/// Of the sources that this was built from, if git knows it.
+std::string commit() {
+  std::string out;
+  FILE* git = ::popen("git -C " MYCELIAL_SOURCE " rev-parse --short HEAD 2>/dev/null", "r");
+  if (git == nullptr) return "unknown";
+  for (int c = 0; (c = std::fgetc(git)) != EOF && c != '\n';) out += static_cast<char>(c);
+  ::pclose(git);
+  return out.empty() ? "unknown" : out;
+}
+
+/// The fewest steps with which the run still fails: the steps before are the same ones.
+int fewest_steps(Options o, const Report& report) {
+  const int most = o.steps;
+  const int last = std::min(most, static_cast<int>(report.step) + 1);
+  o.verbose = false;
+  for (o.steps = 1; o.steps < last; ++o.steps) {
+    if (!mycelial::sim::simulate(o).failure.empty()) return o.steps;
+  }
+  return last;
+}
+
 void print_failure(const Options& o, const Report& report) {
   fmt::print(
       "seed {} failed at step {}: {}\n"
-      "  again: mycelial-sim --seed {} --nodes {} --steps {} --profile {}{}\n",
-      o.seed, report.step, report.failure, o.seed, o.nodes, o.steps, o.profile.name,
+      "  again, at commit {}: mycelial-sim --seed {} --nodes {} --steps {} --profile {}{}\n",
+      o.seed, report.step, report.failure, commit(), o.seed, o.nodes, o.steps, o.profile.name,
       o.random_tables ? " --random-tables" : "");
   std::fflush(stdout);
 }
@@ -137,12 +165,14 @@ void print_failure(const Options& o, const Report& report) {
 /// Runs of one kind, counted and timed.
 class Tally {
  public:
+  explicit Tally(bool shrink = false) : shrink_(shrink) {}
   Report run(const Options& options) {
     const Report report = mycelial::sim::simulate(options);
     ++runs_;
     if (report.failure.empty()) return report;
     ++failed_;
     print_failure(options, report);
+    if (shrink_) fmt::print("  shorter: --steps {}\n", fewest_steps(options, report));
     return report;
   }
   void print() const {
@@ -154,6 +184,7 @@ class Tally {
 
  private:
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const bool shrink_;
   std::uint64_t runs_ = 0, failed_ = 0;
 };
 
@@ -167,7 +198,7 @@ int run_one(const Arguments& arguments) {
 }
 
 int run_range(const Arguments& arguments) {
-  Tally tally;
+  Tally tally(true);
   for (std::uint64_t seed = arguments.first; seed <= arguments.last; ++seed) {
     tally.run(options_for(arguments, seed));
   }
@@ -214,6 +245,22 @@ int run_list(const Arguments& arguments) {
   return tally.exit_code();
 }
 
+/// Gives how many never happened.
+int print_marks() {
+  int missing = 0;
+  for (const auto& [name, times] : mycelial::sim::all_marks()) {
+    fmt::print("{:>12} {}\n", times, name);
+    missing += times == 0 ? 1 : 0;
+  }
+  return missing;
+}
+
+int run(const Arguments& arguments) {
+  if (arguments.prove) return prove(arguments);
+  if (!arguments.list.empty()) return run_list(arguments);
+  return arguments.range ? run_range(arguments) : run_one(arguments);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -224,9 +271,11 @@ int main(int argc, char** argv) {
     return 0;
   }
   try {
-    if (arguments->prove) return prove(*arguments);
-    if (!arguments->list.empty()) return run_list(*arguments);
-    return arguments->range ? run_range(*arguments) : run_one(*arguments);
+    const int code = run(*arguments);
+    const int missing = arguments->marks ? print_marks() : 0;
+    if (missing == 0 || !arguments->all_marks) return code;
+    fmt::print("{} of these never happened\n", missing);
+    return 1;
   } catch (const std::exception& e) {
     fmt::print(stderr, "mycelial-sim: {}\n", e.what());
     return 1;

@@ -167,6 +167,20 @@ TEST_F(Hostile, OurOwnSessionIsAnEcho) {
   expect_honest_exchange();
 }
 
+/// Perhaps it is no lie, and the file is a backup: its next number would be one that others have.
+TEST_F(Hostile, WhoClaimsMoreOfOurSetsThanWeMadeMakesUsANewSite) {
+  link_honest();
+  b.write(500);
+  const Site before = b.depot().site();
+  const Stream own{before, 0, 0};
+  const std::uint64_t made = b.depot().have().at(own).seq;
+  say(HaveMessage{1, {{own, {made, b.depot().have().at(own).hash}}}, hash_of(2), true, true, 0});
+  EXPECT_EQ(b.depot().site(), before);
+  say(HaveMessage{2, {{own, {made + 1, hash_of(3)}}}, hash_of(4), true, true, 0});
+  EXPECT_NE(b.depot().site(), before);
+  expect_honest_exchange();
+}
+
 TEST_F(Hostile, AFalseSizeDoesNotShutTheTrueUnitOut) {
   const UnitRef unit = a.write(5000);
   UnitRef lie = unit;

@@ -94,6 +94,23 @@ TEST(Spread, RepairIsBounded) {
   EXPECT_LT(spread(Shape::group, 10, lossy).body, 6);
 }
 
+/// However it is cut into messages, and whichever link it goes over.
+TEST(Spread, ASoundLinkCarriesEachByteOnce) {
+  for (const std::size_t mtu : {200, 1500, 60'000}) {
+    World w(6);
+    Node &a = w.add("a"), &b = w.add("b");
+    WireModel model;
+    model.mtu = mtu;
+    Wire& wire = w.wire({&a, &b}, model);
+    std::uint64_t bytes = 0;
+    for (const std::size_t body : {10, 5000, 100'000}) {
+      bytes += a.write(body).size;
+      EXPECT_TRUE(w.run(60'000, [&] { return w.converged(); }));
+    }
+    EXPECT_EQ(wire.body_bytes, bytes) << mtu;
+  }
+}
+
 /// A cut of 5 s every 10 s; the receiver restarts. What has come is not sent again.
 std::uint64_t sent_again(bool tells) {
   World w(2);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An acknowledged write is visible, or overwritten by somebody who had seen it, or listed.
+// Accounts: every acknowledged write is visible, or overwritten by somebody who had seen it, or
+// listed by everybody, as superseded or with the row that is hidden or parked. Nothing else is left
+// over.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,8 +9,21 @@
 #include <vector>
 
 #include "tests/sim/checks/checks.hpp"
+#include "tests/sim/marks.hpp"
 
 namespace mycelial::sim {
+namespace {
+
+void mark_listed(const std::string& kind) {
+  if (kind == "hidden") mark(Mark::listed_hidden);
+  if (kind == "superseded") mark(Mark::listed_superseded);
+  if (kind == "deleted") mark(Mark::listed_deleted);
+  if (kind == "restored") mark(Mark::listed_restored);
+  if (kind == "orphan") mark(Mark::listed_orphan);
+}
+
+}  // namespace
+
 void check_writes(Context& c, const Nodes& nodes) {
   std::set<std::string> visible;
   std::vector<std::set<std::string>> listed(nodes.size());  // by each of them
@@ -25,6 +40,7 @@ void check_writes(Context& c, const Nodes& nodes) {
       if (!conflicts.ok()) return c.fail("conflicts: " + conflicts.status().to_string());
       for (const Conflict& conflict : *conflicts) {
         listed[i].merge(literals_in(conflict.value));
+        mark_listed(conflict.kind);
         c.note(node->name(),
                fmt::format("lists {} {} of {} {}: {} ({})", conflict.kind, conflict.column,
                            conflict.table, conflict.row, conflict.value, conflict.winner));
@@ -35,9 +51,14 @@ void check_writes(Context& c, const Nodes& nodes) {
     const Table& table = table_named(w.table);
     if (table.merges || table.has_relatives) continue;
     const auto lists_it = [&](const auto& list) { return list.contains(w.value); };
-    if (!w.captured || !w.overwritten_by.empty() || visible.contains(w.value) ||
-        std::ranges::all_of(listed, lists_it))
+    if (!w.captured) continue;
+    const bool is_visible = visible.contains(w.value);
+    if (is_visible || !w.overwritten_by.empty() || std::ranges::all_of(listed, lists_it)) {
+      mark(is_visible                  ? Mark::write_visible
+           : !w.overwritten_by.empty() ? Mark::write_overwritten
+                                       : Mark::write_listed);
       continue;
+    }
     c.fail(
         fmt::format("lost: {} wrote {} to {}.{} (row {}, transaction {}): it is neither visible "
                     "nor listed everywhere, and nobody who had seen it overwrote it",
