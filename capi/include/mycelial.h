@@ -100,6 +100,7 @@ typedef struct mycelial_options {
   uint32_t reserved;
   uint64_t retention_s; /* a member that is silent for longer is not waited for. 0: as the file
                          * says, 30 days at first */
+  uint64_t receive_bytes_per_second_max; /* what one link may bring in the long run. 0: no limit */
 } mycelial_options;
 
 /* Fills in the defaults. `struct_size` is sizeof(mycelial_options) in the calling program. */

@@ -68,6 +68,7 @@ mycelial_code mycelial_open(const char* path, const mycelial_options* options,
     to.tail_bytes_max = wanted.tail_bytes_max;
     to.conflicts_max = wanted.conflicts_max;
     to.retention_s = wanted.retention_s;
+    to.receive_bytes_per_second_max = wanted.receive_bytes_per_second_max;
     if (wanted.policy_count > 0 && wanted.policies == nullptr) return null_argument("policies");
     for (size_t i = 0; i < wanted.policy_count; ++i) {
       if (wanted.policies[i] == nullptr) return null_argument("a policy");

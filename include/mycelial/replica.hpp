@@ -40,6 +40,10 @@ struct ReplicaOptions {
   /// and when it returns it gets all rows at once. Kept in the file. 0: as the file says, 30 days
   /// at first.
   std::uint64_t retention_s = 0;
+  /// What one link may bring in the long run; a peer that sends more is read from more slowly. 0:
+  /// no limit. Works on links that stop reading when they are not told of bytes consumed, as TCP's
+  /// do.
+  std::uint64_t receive_bytes_per_second_max = 0;
   /// Told in words when a peer comes or goes, and when work fails or goes on again. Runs on the
   /// executor; must not call into the replica. Empty: nobody listens.
   std::function<void(const std::string& line)> log;

@@ -101,6 +101,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
 
   // engine_links.cpp
   void receive(core::LinkNumber number, LinkState& link, std::string_view bytes);
+  TimeMs charge(LinkState& link, std::size_t bytes) const;
   void refuse(core::LinkNumber number, const Status& reason);
   void log_peer(const NewLink& link, const std::string& state);
   void drop_links(const std::string& why);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "codec/codec.hpp"
@@ -35,8 +36,19 @@ void Engine::link_message(core::LinkNumber number, std::string_view message) {
   LinkState* const link = links_.find(number);
   if (link == nullptr) return;
   const std::shared_ptr<Link> pipe = link->about.link;
+  const core::TimeMs early = charge(*link, message.size());
   if (!link->closing) input([&] { receive(number, *link, message); });
-  pipe->consumed(message.size());
+  if (early == 0) return pipe->consumed(message.size());
+  strand_->post_at(now() + early, [pipe, bytes = message.size()] { pipe->consumed(bytes); });
+}
+
+/// How long the link has to wait for having brought these bytes before their time, ms.
+core::TimeMs Engine::charge(LinkState& link, std::size_t bytes) const {
+  const std::uint64_t rate = setup_.options.receive_bytes_per_second_max;
+  if (rate == 0) return 0;
+  constexpr core::TimeMs kAtOnceMs = 1000;  // so much of a burst is fine
+  link.paid_until = std::max(link.paid_until, now()) + 1000 * bytes / rate;
+  return link.paid_until > now() + kAtOnceMs ? link.paid_until - now() - kAtOnceMs : 0;
 }
 
 void Engine::receive(core::LinkNumber number, LinkState& link, std::string_view bytes) {

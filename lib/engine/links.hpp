@@ -20,7 +20,8 @@ struct LinkState {
   NewLink about;
   LinkCaps caps;
   bool closing = false;
-  std::string fault;  ///< Why this side or the peer said goodbye.
+  core::TimeMs paid_until = 0;  ///< By the limit of what it may bring, it has brought so much.
+  std::string fault;            ///< Why this side or the peer said goodbye.
   Errc fault_code = Errc::ok;
   Hash said;  ///< Digest of what our last whole statement on this link listed.
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -102,7 +103,10 @@ class ScratchFile {
 /// than memory and a restart goes on where it stopped.
 class Staging {
  public:
-  explicit Staging(const UnitFiles& files);  ///< Finds what an earlier run had begun.
+  /// Bytes that units on their way in may still take of the drive.
+  using Room = std::function<std::uint64_t()>;
+  /// Finds what an earlier run had begun. Without `room`, all but a reserve for the application.
+  explicit Staging(const UnitFiles& files, Room room = {});
   ~Staging();
 
   Status add(const core::UnitRef& unit, std::uint64_t offset, ByteView bytes);
@@ -126,6 +130,7 @@ class Staging {
   void begin(const core::UnitRef& unit);
   void save_ranges(Unit& unit);
   const UnitFiles& files_;
+  const Room room_;
   std::map<Hash, std::unique_ptr<Unit>> units_;
   std::uint64_t bytes_ = 0;  ///< In memory.
   std::size_t ranges_ = 0;

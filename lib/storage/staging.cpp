@@ -58,6 +58,17 @@ bool same(const core::UnitRef& a, const core::UnitRef& b) {
          a.size == b.size;
 }
 
+/// What is left for the application when peers send more than fits: 5 % of the drive.
+constexpr std::uint64_t kReserveMax = std::uint64_t{1} << 30;
+
+std::uint64_t room_beside(const std::string& folder) {
+  std::error_code ec;
+  const auto drive = std::filesystem::space(folder, ec);
+  if (ec) return ~std::uint64_t{0};  // the write will tell
+  const std::uint64_t reserve = std::min<std::uint64_t>(drive.capacity / 20, kReserveMax);
+  return drive.available > reserve ? drive.available - reserve : 0;
+}
+
 /// Not kept open: strangers may begin more units than a process may have open files.
 Status write_at(const std::string& path, std::uint64_t offset, ByteView bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -85,7 +96,9 @@ struct Staging::Unit {
 };
 
 // What has arrived of a unit in a file is noted in NAME.parts, so that a restart can go on.
-Staging::Staging(const UnitFiles& files) : files_(files) {
+Staging::Staging(const UnitFiles& files, Room room)
+    : files_(files),
+      room_(room ? std::move(room) : [this] { return room_beside(files_.folder()); }) {
   std::error_code ec;
   for (const auto& entry : std::filesystem::directory_iterator(files.folder(), ec)) {
     if (entry.path().extension() != ".parts") continue;
@@ -156,6 +169,11 @@ Status Staging::add(const core::UnitRef& ref, std::uint64_t offset, ByteView byt
     return {Errc::busy, "too many gaps in units begun"};
   }
   if (unit.in_file) {
+    if (room_() < bytes.size()) {
+      return {Errc::busy, fmt::format("{}: the drive is nearly full, so that {} bytes that a peer "
+                                      "sends must wait; make room",
+                                      files_.folder(), ref.size)};
+    }
     if (Status status = write_at(files_.path(ref.id, ".part"), offset, bytes); !status.ok()) {
       return status;
     }

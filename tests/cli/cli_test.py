@@ -90,6 +90,7 @@ class Cli(FleetTest):
         self.fails(2, "sync", a.path, "tcp://127.0.0.1:1", "--timeout", "soon")
         for days in ("long", "0", "-1", "nan", ""):
             self.assertIn("days", self.fails(2, "serve", a.path, "--retention", days))
+            self.assertIn("KB", self.fails(2, "serve", a.path, "--receive-max", days))
         for command in ("track", "untrack"):
             self.assertIn("--all", self.fails(2, command, a.path))
             self.assertIn("not both", self.fails(2, command, a.path, "item", "--all"))

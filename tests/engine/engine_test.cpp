@@ -25,6 +25,7 @@ class EngineTest : public ::testing::Test {
     setup.options.environment = world_.environment();
     setup.options.watch = false;
     setup.options.exclusive = exclusive;
+    setup.options.receive_bytes_per_second_max = receive_max_;
     setup.publish_peers = false;
     auto store = std::make_unique<FakeStore>(world_);
     Peer peer;
@@ -43,9 +44,23 @@ class EngineTest : public ::testing::Test {
   }
   static std::string last_error(const Peer& peer) { return peer.engine->status()->last_error; }
 
+  std::uint64_t receive_max_ = 0;
   World world_;
   sim::Network net_{world_};
 };
+
+TEST_F(EngineTest, ALinkThatBringsMuchIsReadSlowly) {
+  receive_max_ = 1000;
+  auto [a, b] = pair();
+  world_.run(5000);
+  const auto before = net_.consumed;
+  a.store->write(std::string(30'000, 'x'));
+  world_.run(5000);
+  EXPECT_EQ(b.store->lines.size(), 1u);
+  EXPECT_LT(net_.consumed - before, 8000u);
+  world_.run(60'000);
+  EXPECT_EQ(net_.consumed, net_.delivered);
+}
 
 TEST_F(EngineTest, WritesTravelBothWays) {
   auto [a, b] = pair();

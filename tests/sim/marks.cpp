@@ -27,7 +27,6 @@ constexpr std::array<const char*, kCount> kNames = {
     "message doubled",
     "group used",
     "old messages heard",
-    "probe",
     "stop",
     "bye",
     "compare",

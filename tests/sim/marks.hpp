@@ -32,7 +32,6 @@ enum class Mark : std::uint8_t {
   group_used,
   old_messages_heard,
   // What was said.
-  said_probe,
   said_stop,
   said_bye,
   said_compare,

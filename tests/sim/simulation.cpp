@@ -35,7 +35,6 @@ void mark_message(const core::Message& message) {
   if (const auto* piece = std::get_if<core::FragMessage>(&body))
     mark(kUnits[static_cast<std::size_t>(piece->unit.kind) - 1]);
   if (std::holds_alternative<core::StopMessage>(body)) mark(Mark::said_stop);
-  if (std::holds_alternative<core::ProbeMessage>(body)) mark(Mark::said_probe);
   if (std::holds_alternative<core::ByeMessage>(body)) mark(Mark::said_bye);
   if (std::holds_alternative<core::CompareMessage>(body)) mark(Mark::said_compare);
 }

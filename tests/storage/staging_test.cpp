@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "site.hpp"
+#include "storage/files.hpp"
 
 namespace mycelial::test {
 namespace {
@@ -102,6 +103,23 @@ TEST_F(Staging, GapsAreBounded) {
   EXPECT_EQ(last.code(), Errc::busy) << last.to_string();
   EXPECT_TRUE(b.store().stage(invented(n, 256 * 1024), 1, "xx").ok());  // next to what is there
   expect_carried();
+}
+
+TEST_F(Staging, PeersLeaveRoomForTheApplication) {
+  const storage::UnitFiles files(b.path() + "-elsewhere");
+  std::uint64_t room = 1500;
+  storage::Staging staging(files, [&] { return room; });
+  const core::UnitRef large = invented(1, 1 << 20);
+  EXPECT_TRUE(staging.add(large, 0, Bytes(1000, 'x')).ok());
+  room = 500;
+  const Status full = staging.add(large, 1000, Bytes(1000, 'x'));
+  EXPECT_EQ(full.code(), Errc::busy);
+  EXPECT_NE(full.message().find("nearly full"), std::string::npos) << full.message();
+  EXPECT_TRUE(staging.add(invented(2, 1000), 0, Bytes(1000, 'x')).ok());  // needs no drive
+  room = 5000;
+  EXPECT_TRUE(staging.add(large, 1000, Bytes(1000, 'x')).ok());
+  EXPECT_EQ(staging.missing(large), (std::vector<core::ByteRange>{{2000, 1 << 20}}));
+  files.remove_all();
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ Arguments parse(int argc, char** argv) {
       a.peers.push_back(value("an address such as tcp://host:4100"));
     } else if (word == "--timeout") {
       a.timeout_ms = static_cast<std::uint32_t>(number("a number of seconds") * 1000);
+    } else if (word == "--receive-max") {
+      a.receive_rate_max = static_cast<std::uint64_t>(number("a number of KB a second") * 1000);
     } else if (word == "--retention") {
       a.retention_s = static_cast<std::uint64_t>(std::ceil(number("a number of days") * 24 * 3600));
     } else {

@@ -21,7 +21,8 @@ struct Arguments {
   bool all = false, json = false, help = false, version = false;
   std::optional<std::uint32_t> timeout_ms;
   std::uint64_t retention_s = 0;  ///< 0: as the file says.
-  std::string error;              ///< Not empty: a usage error.
+  std::uint64_t receive_rate_max = 0;
+  std::string error;  ///< Not empty: a usage error.
 };
 
 Arguments parse(int argc, char** argv);

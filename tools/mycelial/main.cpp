@@ -24,9 +24,12 @@ constexpr Command kCommands[] = {
     {"alter", "DB \"ALTER TABLE ...\"",
      "drop a column of a tracked table, which SQLite refuses to others; also any other ALTER TABLE",
      alter},
-    {"serve", "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]... [--retention DAYS]",
+    {"serve",
+     "DB [--listen tcp://HOST:PORT]... [--peer tcp://HOST:PORT]... [--retention DAYS]\n"
+     "           [--receive-max KB]",
      "keep the file in sync with peers until SIGINT or SIGTERM. A member that is silent for\n"
-     "      longer than DAYS is not waited for; the file remembers that, 30 at first",
+     "      longer than DAYS is not waited for; the file remembers that, 30 at first. A peer that\n"
+     "      sends more than so many KB a second is read from more slowly",
      serve},
     {"sync", "DB tcp://HOST:PORT [--timeout SECONDS]",
      "sync both ways once, then exit. Waits 5 seconds for a peer that does not listen yet\n"

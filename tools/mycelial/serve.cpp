@@ -48,6 +48,7 @@ int serve(const Arguments& a) {
   const int signals = catch_signals();  // before any thread starts
   ReplicaOptions options;
   options.retention_s = a.retention_s;
+  options.receive_bytes_per_second_max = a.receive_rate_max;
   options.log = [](const std::string& line) {
     std::fprintf(stderr, "mycelial: %s\n", line.c_str());
   };

@@ -47,6 +47,7 @@ class Options(Structure):
         ("conflicts_max", c_uint32),
         ("reserved", c_uint32),
         ("retention_s", c_uint64),
+        ("receive_bytes_per_second_max", c_uint64),
     ]
 
 

@@ -120,6 +120,7 @@ def open(  # noqa: A001 - reads as mycelial.open()
     policies: Sequence[MergePolicy] = (),
     conflicts_max: int = 0,
     retention_s: int = 0,
+    receive_bytes_per_second_max: int = 0,
 ) -> "Replica":
     """Opens an SQLite file for syncing. See ReplicaOptions in mycelial/replica.hpp."""
     return Replica(
@@ -133,6 +134,7 @@ def open(  # noqa: A001 - reads as mycelial.open()
         policies,
         conflicts_max,
         retention_s,
+        receive_bytes_per_second_max,
     )
 
 
@@ -164,6 +166,7 @@ class Replica:
         policies,
         conflicts_max,
         retention_s,
+        receive_bytes_per_second_max,
     ):
         self._handle = None
         options = _ffi.Options()
@@ -176,6 +179,7 @@ class Replica:
         options.tail_bytes_max = tail_bytes_max
         options.conflicts_max = conflicts_max
         options.retention_s = retention_s
+        options.receive_bytes_per_second_max = receive_bytes_per_second_max
         handle = c_void_p()
         name = os.fsencode(path)
         if b"\0" in name:
