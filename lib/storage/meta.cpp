@@ -55,6 +55,19 @@ CREATE TABLE mycelial_member(site BLOB PRIMARY KEY, beat INTEGER, heard INTEGER,
 CREATE TABLE mycelial_grave(tbl INTEGER, name BLOB, PRIMARY KEY(tbl, name)) WITHOUT ROWID;
 )sql";
 
+/// Gives the number otherwise.
+std::int64_t refuse_newer(Connection& db) {
+  const auto format = db.integer("SELECT value FROM mycelial_meta WHERE key = 'format'");
+  if (format > kFileFormat) {
+    throw StorageError(
+        Errc::version,
+        fmt::format("this file has mycelial format {}, this mycelial knows up to {}; upgrade "
+                    "mycelial here",
+                    format, kFileFormat));
+  }
+  return format;
+}
+
 }  // namespace
 
 bool Meta::exists(Connection& db) {
@@ -67,15 +80,7 @@ bool Meta::can_collect(Connection& db) {
 
 void Meta::create(Connection& db) {
   if (exists(db)) {
-    const auto format = db.integer("SELECT value FROM mycelial_meta WHERE key = 'format'");
-    if (format > kFileFormat) {
-      throw StorageError(
-          Errc::version,
-          fmt::format("this file has mycelial format {}, this mycelial knows up to {}; "
-                      "upgrade mycelial here",
-                      format, kFileFormat));
-    }
-    if (format < 2) {
+    if (refuse_newer(db) < 2) {
       db.exec(kCollecting);
       db.exec("UPDATE mycelial_meta SET value = 2 WHERE key = 'format'");
     }
@@ -91,6 +96,7 @@ void Meta::create(Connection& db) {
 }
 
 bool Meta::reload() {
+  refuse_newer(db_);
   Meta read(db_);
   Use s(db_, "SELECT id, site, scope, class, seq, hash FROM mycelial_stream ORDER BY id");
   while (s->step()) {

@@ -181,6 +181,43 @@ TEST_F(Hostile, WhoClaimsMoreOfOurSetsThanWeMadeMakesUsANewSite) {
   expect_honest_exchange();
 }
 
+/// One set under a number for b, another one for c: nobody can know which is the true one. The two
+/// refuse each other by name, and go on with everybody else.
+TEST_F(Hostile, TwoSetsUnderOneNumberAreRefusedByName) {
+  Node& c = w.add("c");
+  WireModel silent;
+  silent.tells = false;
+  Wire& to_c = w.wire({&c, &mallory}, silent);
+  const auto forged = [&](const std::string& body) -> Message {
+    Header header;
+    header.stream = {stranger};
+    header.first = header.last = 1;
+    const Bytes bytes = codec::encode_unit(header, body);
+    UnitRef ref;
+    ref.id = codec::decode_unit(bytes)->id;
+    ref.stream = header.stream;
+    ref.first = ref.last = 1;
+    ref.size = bytes.size();
+    return {stranger, session, piece(ref, 0, bytes)};
+  };
+  bad->inject(b, forged("one"));
+  to_c.inject(c, forged("another"));
+  ASSERT_EQ(b.depot().have().count({stranger}), 1u);
+  ASSERT_EQ(c.depot().have().count({stranger}), 1u);
+  w.wire({&b, &c});
+  w.run(20'000);
+  std::string said;
+  for (const auto* node : {&b, &c}) {
+    for (const auto& reason : node->reasons) said += reason + "\n";
+  }
+  EXPECT_NE(said.find("site " + stranger.hex() + " has two histories"), std::string::npos) << said;
+  link_honest();
+  a.write(100);
+  b.write(100);
+  EXPECT_TRUE(w.run(30'000, [&] { return a.depot().have() == b.depot().have(); }));
+  std::erase(w.oracle.violations, "a set was applied that nobody sealed");  // true of the forged
+}
+
 TEST_F(Hostile, AFalseSizeDoesNotShutTheTrueUnitOut) {
   const UnitRef unit = a.write(5000);
   UnitRef lie = unit;
