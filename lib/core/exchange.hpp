@@ -64,6 +64,7 @@ class Depot {
   /// or another one than its fragments said, is dropped and reported in `rejected` with its reason.
   struct Applied {
     std::vector<UnitRef> units;  ///< Those of this site that it sealed, too.
+    std::vector<UnitRef> known;  ///< There was nothing new in them; they are dropped.
     bool more = false;           ///< Others may be applicable: call again.
     std::vector<std::pair<UnitRef, Status>> rejected;
   };

@@ -193,6 +193,7 @@ struct Exchange::Impl {
   void apply();
   bool is_known(const UnitRef& unit) const;
   void find_waiting();
+  void is_over(const UnitRef& unit);
   void forget_stale_units();
 
   // clockwork.cpp

@@ -219,12 +219,15 @@ void Exchange::Impl::stage(LinkNumber number, const FragMessage& m) {
   if (!staged.ok() || !depot.missing(unit).empty()) return;
   apply();
   const bool waits = !is_known(unit) && depot.missing(unit).empty();  // for others
-  if (holds_sets(unit.kind)) {
-    if (waits) waiting[unit.stream][unit.first] = unit.last;
-  } else if (!waits) {
-    done.push_back(unit.id);
-    if (done.size() > kDone) done.pop_front();
-  }
+  if (holds_sets(unit.kind) && waits) waiting[unit.stream][unit.first] = unit.last;
+}
+
+/// The depot is done with it. Pieces of it that come late must not begin it anew.
+void Exchange::Impl::is_over(const UnitRef& unit) {
+  sources.erase(unit.id);
+  if (holds_sets(unit.kind)) return;
+  done.push_back(unit.id);
+  if (done.size() > kDone) done.pop_front();
 }
 
 /// The peer has sent all that it had queued for us. If something fell out on the way, it may still
@@ -278,7 +281,7 @@ void Exchange::Impl::apply() {
   for (const auto& unit : applied->units) {
     const Source* const source = sources.find(unit.id);
     const LinkNumber by = source == nullptr ? 0 : source->link;
-    sources.erase(unit.id);
+    is_over(unit);
     listed |= unit.kind == UnitKind::list;
     if (unit.kind == UnitKind::cut) {
       for (const auto& entry : depot.have()) moved[by].insert(entry.first);
@@ -287,6 +290,10 @@ void Exchange::Impl::apply() {
       const bool own = unit.stream.site == depot.site();
       push(unit, own, own ? 0 : by);
     }
+  }
+  for (const auto& unit : applied->known) {
+    is_over(unit);
+    waiting[unit.stream].erase(unit.first);
   }
   for (const auto& [unit, why] : applied->rejected) waiting[unit.stream].erase(unit.first);
   for (const auto& [by, streams] : moved) {

@@ -168,6 +168,7 @@ Result<Bytes> MapDepot::read(const UnitRef& unit, std::uint64_t offset, std::siz
 }
 
 Status MapDepot::stage(const UnitRef& unit, std::uint64_t offset, ByteView bytes) {
+  hesitates_now_ = hesitates;
   if (unit.size > (std::uint64_t{1} << 26) || offset > unit.size ||
       bytes.size() > unit.size - offset) {
     return {Errc::corrupt, "a fragment lies outside its unit"};
@@ -315,6 +316,7 @@ std::vector<Hash> MapDepot::apply(const codec::UnitView& unit, const Bytes& byte
 }
 
 Result<Depot::Applied> MapDepot::apply_staged() {
+  if (std::exchange(hesitates_now_, false)) return Status(Errc::busy, "later");
   Applied out;
   for (bool again = true; again;) {
     again = false;
@@ -326,7 +328,7 @@ Result<Depot::Applied> MapDepot::apply_staged() {
       if (!unit->ok() || (*unit)->id != ref.id || !describes(ref, (*unit)->header)) {
         out.rejected.emplace_back(ref, Status(Errc::corrupt, "a unit is not what its name says"));
       } else if (is_known((*unit)->header, ref.id)) {
-        // Came twice.
+        out.known.push_back(ref);
       } else if (!ready((*unit)->header)) {
         continue;
       } else {

@@ -71,6 +71,7 @@ class MapDepot final : public Depot {
   std::set<std::uint64_t> listed;   ///< Entries by their hashes.
   std::set<std::uint64_t> foreign;  ///< Entries that this one does not list, whoever tells it.
   std::size_t lists_made = 0;
+  bool hesitates = false;     ///< What has just come is applied a little later.
   bool keeps_members = true;  ///< False: like a peer that knows nothing of such things.
   std::uint64_t now = 0;      ///< Set by the world before it lets anything happen.
 
@@ -109,6 +110,7 @@ class MapDepot final : public Depot {
   std::uint64_t tail_bytes_ = 0, order_ = 0;
   std::map<Hash, Staged> staged_;
   std::map<Stream, Tip> told_;  ///< Tips that our latest set named.
+  bool hesitates_now_ = false;
   std::size_t cuts_made_ = 0, cuts_applied_ = 0;
 };
 

@@ -85,6 +85,27 @@ TEST_P(SmallLinks, CarryACutThatBuildsOnManyTips) {
   EXPECT_GE(late.depot().cuts_applied(), 1u);
 }
 
+/// Messages come twice, and late: whether the cut is applied at once or a little later, its pieces
+/// do not begin it anew.
+TEST_P(SmallLinks, ACutThatIsAppliedIsNotBegunAgain) {
+  for (const bool hesitates : {false, true}) {
+    World two{14};
+    MapDepot::Limits little;
+    little.tail_bytes = 2000;
+    Node &one = two.add("one", little), &other = two.add("other");
+    other.depot().hesitates = hesitates;
+    for (int i = 0; i < 20; ++i) one.write(300);
+    WireModel echoes = small(GetParam());
+    echoes.dup = 0.7;
+    echoes.jitter = 800;
+    two.wire({&one, &other}, echoes);
+    EXPECT_TRUE(two.run(600'000, [&] { return two.converged(); })) << two.traffic();
+    EXPECT_GE(other.depot().cuts_applied(), 1u);
+    two.run(2000);
+    EXPECT_EQ(other.depot().staged().size(), 0u) << hesitates;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Mtu, SmallLinks, ::testing::Values(kMessageBytesMin, 150, 200));
 
 TEST(SmallLinks, TooSmallOnesAreRefusedByName) {
