@@ -279,7 +279,11 @@ Segments::Segment& Segments::segment_for(std::uint32_t table, std::int64_t rowid
   {
     Use after(after_);
     after->bind(1, table).bind(2, rowid);
-    if (after->step() && !after->is_null(0)) fresh->end = after->integer(0) - 1;
+    if (after->step() && !after->is_null(0)) {
+      if (after->integer(0) <= rowid)
+        throw StorageError(Errc::corrupt, "mycelial_segment is damaged; run mycelial check");
+      fresh->end = after->integer(0) - 1;
+    }
   }
   // Segments split in the cache may not be on disk yet.
   if (next != cache_.end() && next->first.first == table) {

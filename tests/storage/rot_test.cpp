@@ -201,6 +201,10 @@ struct Damage {
   void (*harm)(std::string&, std::mt19937&);
 };
 
+void PrintTo(const Damage& damage, std::ostream* to) {
+  *to << damage.name;
+}
+
 class Rot : public testing::TestWithParam<Damage> {};
 
 TEST_P(Rot, IsRefusedInWordsAndSpreadsNoDamage) {
