@@ -94,7 +94,7 @@ TEST(Spread, RepairIsBounded) {
   EXPECT_LT(spread(Shape::group, 10, lossy).body, 6);
 }
 
-/// However it is cut into messages, and whichever link it goes over.
+/// However it is cut into messages, and in not many more of them than are needed.
 TEST(Spread, ASoundLinkCarriesEachByteOnce) {
   for (const std::size_t mtu : {200, 1500, 60'000}) {
     World w(6);
@@ -108,6 +108,7 @@ TEST(Spread, ASoundLinkCarriesEachByteOnce) {
       EXPECT_TRUE(w.run(60'000, [&] { return w.converged(); }));
     }
     EXPECT_EQ(wire.body_bytes, bytes) << mtu;
+    EXPECT_LT(wire.messages, 12 + bytes / (mtu - 70)) << mtu;
   }
 }
 
