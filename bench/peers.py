@@ -10,6 +10,7 @@ rounds as ratios to a served file without peers, and the spread.
 """
 
 import os
+import random
 import signal
 import socket
 import statistics
@@ -94,7 +95,7 @@ def main():
     with Folder() as folder:
         cases = [Case(folder, name) for name in names]
         for _ in range(rounds):
-            for case in cases:
+            for case in random.sample(cases, len(cases)):
                 case.round()
         base = statistics.median(cases[0].times)
         for case in cases:
