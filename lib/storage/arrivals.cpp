@@ -210,11 +210,13 @@ Result<core::Depot::Applied> StoreImpl::apply_staged() {
   }
   // Sets of ours made on the way here too, when columns changed or a copy was noticed.
   if (written) out.units = std::exchange(published_, {});
-  for (const auto& ref : staging_.whole()) {
-    const auto is_this = [&](const core::UnitRef& applied) { return applied.id == ref.id; };
-    if (done.contains(ref.id) && std::ranges::none_of(out.units, is_this)) out.known.push_back(ref);
-  }
   for (const auto& id : done) staging_.drop(id);
+  for (const auto& unit : out.units) done.erase(unit.id);
+  for (const auto& queue : waiting) {
+    for (const auto& w : queue) {
+      if (done.contains(w.ref.id)) out.known.push_back(w.ref);
+    }
+  }
   for (const auto& [ref, why] : out.rejected) staging_.drop(ref.id);
   return out;
 }

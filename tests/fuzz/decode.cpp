@@ -68,16 +68,6 @@ void decode_unit(ByteView in) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace fuzz = mycelial::fuzz;
-  fuzz::Feed feed({reinterpret_cast<const char*>(data), size});
-  switch (feed.below(3)) {
-    case 0:
-      fuzz::decode_message(feed.rest());
-      break;
-    case 1:
-      fuzz::decode_unit(feed.rest());
-      break;
-    default:
-      fuzz::decode_body(feed.rest());
-  }
+  fuzz::choose(data, size, {fuzz::decode_message, fuzz::decode_unit, fuzz::decode_body});
   return 0;
 }

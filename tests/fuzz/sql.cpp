@@ -3,7 +3,6 @@
 // ALTER TABLE, endpoints, command lines. The first byte chooses. Refused in words, or done with the
 // bookkeeping sound.
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <filesystem>
 
@@ -59,38 +58,32 @@ class Application {
 
 /// The lines before "--" make tables, those after it write.
 void use_schema(std::string_view in) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "mycelial-XXXXXX").string();
-  expect(::mkdtemp(pattern.data()) != nullptr, "a temporary folder", pattern);
-  const std::string path = pattern + "/file.db";
+  const std::string folder = fresh_folder();
+  const std::string path = folder + "/file.db";
   const auto half = std::min(in.find("\n--\n"), in.size());
   {
     Application application(path);
     application.run("CREATE TABLE base(a, b)");
     application.run(in.substr(0, half));
     World world;
-    storage::StoreOptions options;
-    options.clock = &world;
-    options.entropy = &world;
-    options.synchronous_full = false;
-    auto store = storage::Store::open(path, options);
-    expect(store.ok(), "a store", store.status().to_string());
-    const auto tracked = (*store)->track_all();
+    const auto store = open_store(path, world);
+    const auto tracked = store->track_all();
     expect_words(tracked.status());
     application.run(in.substr(half));
-    (void)(*store)->changed_outside();
-    const auto sealed = (*store)->seal();
+    (void)store->changed_outside();
+    const auto sealed = store->seal();
     expect_words(sealed.status());
-    const auto problems = (*store)->check();
+    const auto problems = store->check();
     expect_words(problems.status());
     if (sealed.ok() && problems.ok()) {
       expect(problems->empty(), "sound bookkeeping", problems->empty() ? "" : problems->front());
     }
-    expect_words((*store)->status().status());
-    expect_words((*store)->cut({}, {}).status());
-    expect_words((*store)->untrack_all());
+    expect_words(store->status().status());
+    expect_words(store->cut({}, {}).status());
+    expect_words(store->untrack_all());
   }
   std::error_code ignored;
-  std::filesystem::remove_all(pattern, ignored);
+  std::filesystem::remove_all(folder, ignored);
 }
 
 /// What somebody asks of a file that is there.
@@ -160,16 +153,6 @@ void read_words(std::string_view in) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace fuzz = mycelial::fuzz;
-  fuzz::Feed feed({reinterpret_cast<const char*>(data), size});
-  switch (feed.below(3)) {
-    case 0:
-      fuzz::use_schema(feed.rest());
-      break;
-    case 1:
-      fuzz::ask(feed.rest());
-      break;
-    default:
-      fuzz::read_words(feed.rest());
-  }
+  fuzz::choose(data, size, {fuzz::use_schema, fuzz::ask, fuzz::read_words});
   return 0;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -44,5 +45,13 @@ class Feed {
  private:
   std::string_view in_;
 };
+
+/// The first byte of an input chooses which of these gets the rest.
+inline void choose(const std::uint8_t* data, std::size_t size,
+                   std::initializer_list<void (*)(std::string_view)> readers) {
+  Feed feed({reinterpret_cast<const char*>(data), size});
+  const auto chosen = feed.below(static_cast<std::uint8_t>(readers.size()));
+  readers.begin()[chosen](feed.rest());
+}
 
 }  // namespace mycelial::fuzz

@@ -35,21 +35,28 @@ void World::fill(void* out, std::size_t bytes) noexcept {
   for (std::size_t i = 0; i < bytes; ++i) at[i] = static_cast<unsigned char>(random_());
 }
 
-Victim::Victim(World& world) {
+std::string fresh_folder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "mycelial-XXXXXX").string();
   expect(::mkdtemp(pattern.data()) != nullptr, "a temporary folder", pattern);
-  folder_ = pattern;
-  const std::string path = folder_ + "/victim.db";
-  expect(sqlite3_open(path.c_str(), &client_) == SQLITE_OK, "a database", path);
-  sql("PRAGMA synchronous = OFF");
-  sql(kTables);
+  return pattern;
+}
+
+std::unique_ptr<storage::Store> open_store(const std::string& path, World& world) {
   storage::StoreOptions options;
   options.clock = &world;
   options.entropy = &world;
   options.synchronous_full = false;
   auto opened = storage::Store::open(path, options);
   expect(opened.ok(), "a store", opened.status().to_string());
-  store_ = std::move(*opened);
+  return std::move(*opened);
+}
+
+Victim::Victim(World& world) : folder_(fresh_folder()) {
+  const std::string path = folder_ + "/victim.db";
+  expect(sqlite3_open(path.c_str(), &client_) == SQLITE_OK, "a database", path);
+  sql("PRAGMA synchronous = OFF");
+  sql(kTables);
+  store_ = open_store(path, world);
   const auto tracked = store_->track_all();
   expect(tracked.ok(), "tracked tables", tracked.status().to_string());
 }

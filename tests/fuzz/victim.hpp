@@ -24,6 +24,11 @@ class World final : public Clock, public Entropy {
   std::mt19937_64 random_{1};
 };
 
+/// A new folder for files; ends the process if there is none to be had.
+std::string fresh_folder();
+/// A store on a throw-away file.
+std::unique_ptr<storage::Store> open_store(const std::string& path, World& world);
+
 class Victim {
  public:
   explicit Victim(World& world);

@@ -97,14 +97,6 @@ class File {
     store = std::move(*opened);
     return {};
   }
-  /// Result code of SQLite.
-  int sql(const std::string& text) const {
-    sqlite3* db = nullptr;
-    sqlite3_open(path.c_str(), &db);
-    const int rc = sqlite3_exec(db, text.c_str(), nullptr, nullptr, nullptr);
-    sqlite3_close(db);
-    return rc;
-  }
 
   std::string path;
   std::unique_ptr<storage::Store> store;
