@@ -87,6 +87,7 @@ Simulation::Simulation(const Options& options)
 
 Simulation::~Simulation() {
   world_.after_task = nullptr;
+  network_.cut(true);  // also the links of nodes that have stopped: they still call their handlers
   nodes_.clear();
   std::error_code ignored;
   if (options_.keep) disk().save(context_.folder);
