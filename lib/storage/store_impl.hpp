@@ -78,6 +78,31 @@ constexpr std::string_view kDismissed = "dismissed ";
 void decode_record(ByteView data, RowState& out);
 std::string iso_time(std::uint64_t ms);
 
+/// A row with something to forget: a shown one, or a record.
+struct Forgettable {
+  std::uint32_t table = 0;
+  std::int64_t rowid = 0;
+  core::Identity identity;  ///< Empty: a shown one.
+  Bytes data;               ///< Of the record, as it was found.
+};
+
+/// Through the book in search of what can be forgotten: how far it has come, what it has found.
+struct Walk {
+  std::vector<std::uint64_t> floor;   ///< By Origin.
+  std::vector<std::uint32_t> tables;  ///< Still to do, from the back.
+  std::int64_t segment = std::numeric_limits<std::int64_t>::min();
+  bool in_records = false;
+  Bytes record;                       ///< The last one that was looked at.
+  std::uint64_t set = 0;              ///< The same of the tail.
+  std::optional<std::int64_t> spare;  ///< Bytes of sets to forget.
+  bool over = false, forgot = false;
+  std::uint64_t steps = 0;
+  std::uint64_t alive = 0, dead = 0;  ///< Rows, so far.
+  std::vector<Forgettable> found;
+  std::vector<std::uint64_t> sets;
+  std::vector<std::uint64_t> killers;  ///< By Origin: of what was found.
+};
+
 class StoreImpl final : public Store {
  public:
   StoreImpl(const std::string& path, const StoreOptions& options);
@@ -243,27 +268,6 @@ class StoreImpl final : public Store {
   void bury(std::uint32_t table, ByteView identity);
 
   // collect.cpp
-  struct Forgettable {  ///< A row with something to forget: a shown one, or a record.
-    std::uint32_t table = 0;
-    std::int64_t rowid = 0;
-    core::Identity identity;  ///< Empty: a shown one.
-    Bytes data;               ///< Of the record, as it was found.
-  };
-  struct Walk {  ///< Through the book: how far it has come, and what it has found.
-    std::vector<std::uint64_t> floor;   ///< By Origin.
-    std::vector<std::uint32_t> tables;  ///< Still to do, from the back.
-    std::int64_t segment = std::numeric_limits<std::int64_t>::min();
-    bool in_records = false;
-    Bytes record;                       ///< The last one that was looked at.
-    std::uint64_t set = 0;              ///< The same of the tail.
-    std::optional<std::int64_t> spare;  ///< Bytes of sets to forget.
-    bool over = false, forgot = false;
-    std::uint64_t steps = 0;
-    std::uint64_t alive = 0, dead = 0;  ///< Rows, so far.
-    std::vector<Forgettable> found;
-    std::vector<std::uint64_t> sets;
-    std::vector<std::uint64_t> killers;  ///< By Origin: of what was found.
-  };
   std::uint64_t retention_ms();
   core::Patience patience();
   void begin_collecting();
