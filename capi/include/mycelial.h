@@ -210,7 +210,10 @@ typedef struct mycelial_counters {
   uint64_t hidden_rows;
   uint64_t parked_rows;
   uint64_t superseded;
-  uint64_t collisions; /* writes of the serving process that overtook an open transaction */
+  uint64_t collisions;         /* writes of the serving process that overtook an open transaction */
+  uint64_t own_sets;           /* sealed here */
+  uint64_t own_sets_elsewhere; /* of these, known to be held by some other replica */
+  uint64_t own_sets_everywhere; /* and by every member that is not forgotten */
 } mycelial_counters;
 
 typedef struct mycelial_peer {

@@ -81,6 +81,9 @@ std::string status_json(const ReplicaStatus& status) {
   out.number("streams", status.streams);
   out.number("tail_sets", status.tail_sets);
   out.number("tail_bytes", status.tail_bytes);
+  out.number("own_sets", status.own_sets);
+  out.number("own_sets_elsewhere", status.own_sets_elsewhere);
+  out.number("own_sets_everywhere", status.own_sets_everywhere);
   out.number("hidden_rows", status.hidden_rows);
   out.number("parked_rows", status.parked_rows);
   out.number("superseded", status.superseded);

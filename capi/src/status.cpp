@@ -68,6 +68,9 @@ mycelial_code mycelial_status_counters(const mycelial_status* status,
   counters.parked_rows = from.parked_rows;
   counters.superseded = from.superseded;
   counters.collisions = from.collisions;
+  counters.own_sets = from.own_sets;
+  counters.own_sets_elsewhere = from.own_sets_elsewhere;
+  counters.own_sets_everywhere = from.own_sets_everywhere;
   return fill_sized(out, counters);
 }
 

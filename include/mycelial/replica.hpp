@@ -75,6 +75,9 @@ struct ReplicaStatus {
   std::uint64_t sets_held = 0;        ///< Dots held, over all streams.
   std::uint64_t streams = 0;
   std::uint64_t tail_sets = 0, tail_bytes = 0;
+  /// Change sets sealed here; of these, how many some other replica is known to hold (what would
+  /// survive the loss of this device), and how many every member that is not forgotten holds.
+  std::uint64_t own_sets = 0, own_sets_elsewhere = 0, own_sets_everywhere = 0;
   std::uint64_t hidden_rows = 0, parked_rows = 0, superseded = 0;
   /// Writes of the serving process that overtook an open transaction of the application: if that
   /// one went on to write, it met SQLITE_BUSY. Since the process opened the file.

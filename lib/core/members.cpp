@@ -56,7 +56,7 @@ void MemberBook::raise(const Site& site, Member& member, const Stream& stream, s
 }
 
 void MemberBook::hear(const Site& site, Member& member, std::uint64_t heard_ms) {
-  const bool was_forgotten = member.forgotten_ms != 0 && member.heard_ms <= member.forgotten_ms;
+  const bool was_forgotten = member.is_forgotten();
   member.heard_ms = std::max(member.heard_ms, heard_ms);
   const auto saved = saved_heard_.find(site);
   const bool far = saved == saved_heard_.end() || heard_ms >= saved->second + kHeardGrainMs;
@@ -137,7 +137,7 @@ void MemberBook::restore(const Site& site, const Member& saved) {
 }
 
 bool MemberBook::holds_back(const Site& site, const Member& m, const Patience& patience) const {
-  if (site == own_ || (m.forgotten_ms != 0 && m.heard_ms <= m.forgotten_ms)) return false;
+  if (site == own_ || m.is_forgotten()) return false;
   const std::uint64_t silent = now_ms_ > m.heard_ms ? now_ms_ - m.heard_ms : 0;
   if (silent >= patience.retention_ms) return false;
   if (silent < Patience::kLeastMs) return true;

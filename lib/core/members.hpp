@@ -22,6 +22,8 @@ struct Member {
   std::uint64_t heard_ms = 0;      ///< When the latest one was heard of: wall clock here.
   std::uint64_t forgotten_ms = 0;  ///< Up to here nobody waits for it.
   Seqs have;
+
+  bool is_forgotten() const { return forgotten_ms != 0 && heard_ms <= forgotten_ms; }
 };
 
 /// How long collecting waits for a member that is silent.

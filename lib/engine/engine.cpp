@@ -203,6 +203,9 @@ Result<ReplicaStatus> Engine::status() {
   out->peers = std::move(serving.peers);
   out->last_error = std::move(serving.last_error);
   out->collisions = serving.collisions;
+  // The file hears of it later.
+  out->own_sets_elsewhere = std::max(out->own_sets_elsewhere, serving.own_sets_elsewhere);
+  out->own_sets_everywhere = std::max(out->own_sets_everywhere, serving.own_sets_everywhere);
   for (std::string& note : serving.notes) {
     if (std::find(out->notes.begin(), out->notes.end(), note) == out->notes.end()) {
       out->notes.push_back(std::move(note));

@@ -117,7 +117,7 @@ class Engine final : public LinkSink, public std::enable_shared_from_this<Engine
   void retry_apply();
   void apply_soon();
   void arm();
-  Serving describe_serving() const;
+  Serving describe_serving();
   void publish_peers_if_due();
 
   // engine_sync.cpp

@@ -133,9 +133,14 @@ void Engine::after_input() {
   arm();
 }
 
-Serving Engine::describe_serving() const {
-  return {peers_.list(links_, exchange_->peers()), faults_.last_error(), faults_.notes(),
-          store_->collisions()};
+Serving Engine::describe_serving() {
+  const auto own = store_->own_sets();
+  return {peers_.list(links_, exchange_->peers()),
+          faults_.last_error(),
+          faults_.notes(),
+          store_->collisions(),
+          own.elsewhere,
+          own.everywhere};
 }
 
 void Engine::publish_peers_if_due() {

@@ -40,6 +40,7 @@ struct Serving {
   std::string last_error;
   std::vector<std::string> notes;
   std::uint64_t collisions = 0;
+  std::uint64_t own_sets_elsewhere = 0, own_sets_everywhere = 0;
 };
 std::string serving_path(const std::string& database);
 std::string format_serving(const Serving& serving);

@@ -84,7 +84,10 @@ void parse_line(const std::string& line, Serving& out) {
   std::getline(in, text);
   if (kind == "error") out.last_error = unescape(text);
   if (kind == "note") out.notes.push_back(unescape(text));
-  if (kind == "collisions") out.collisions = std::strtoull(text.c_str(), nullptr, 10);
+  const auto number = [&] { return std::strtoull(text.c_str(), nullptr, 10); };
+  if (kind == "collisions") out.collisions = number();
+  if (kind == "elsewhere") out.own_sets_elsewhere = number();
+  if (kind == "everywhere") out.own_sets_everywhere = number();
 }
 
 }  // namespace
@@ -97,7 +100,12 @@ std::string format_serving(const Serving& serving) {
   std::string out;
   if (!serving.last_error.empty()) out += "error\t" + escape(serving.last_error) + '\n';
   for (const std::string& note : serving.notes) out += "note\t" + escape(note) + '\n';
-  if (serving.collisions != 0) out += "collisions\t" + std::to_string(serving.collisions) + '\n';
+  const auto number = [&](const char* kind, std::uint64_t n) {
+    if (n != 0) out += std::string(kind) + '\t' + std::to_string(n) + '\n';
+  };
+  number("collisions", serving.collisions);
+  number("elsewhere", serving.own_sets_elsewhere);
+  number("everywhere", serving.own_sets_everywhere);
   for (const PeerInfo& peer : serving.peers) {
     out += "peer\t" + escape(peer.endpoint) + '\t' + escape(peer.site) + '\t';
     out += peer.connected ? '1' : '0';

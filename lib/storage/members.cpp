@@ -104,7 +104,7 @@ Result<std::vector<MemberInfo>> StoreImpl::describe_members() {
       info.last_heard = info.is_self ? std::string() : iso_time(m.heard_ms);
       info.silent_s = info.is_self || now < m.heard_ms ? 0 : (now - m.heard_ms) / 1000;
       info.holds_back = book.holds_back(site, m, patience);
-      info.forgotten = m.forgotten_ms != 0 && m.heard_ms <= m.forgotten_ms;
+      info.forgotten = m.is_forgotten();
       for (const auto& [stream, tip] : have()) {
         if (info.is_self) break;
         const auto theirs = m.have.find(stream);
@@ -115,6 +115,29 @@ Result<std::vector<MemberInfo>> StoreImpl::describe_members() {
     }
   });
   if (!status.ok()) return status;
+  return out;
+}
+
+OwnSets StoreImpl::own_sets() {
+  OwnSets out;
+  core::MemberBook& book = *members();
+  book.learn(have());
+  for (const auto& [stream, tip] : have()) {
+    if (stream.site != meta_.site()) continue;
+    std::uint64_t most = 0, least = tip.seq;
+    bool alone = true;
+    for (const auto& [site, m] : book.members()) {
+      if (site == meta_.site() || m.is_forgotten()) continue;
+      const auto theirs = m.have.find(stream);
+      const auto seq = theirs == m.have.end() ? 0 : std::min(theirs->second, tip.seq);
+      most = std::max(most, seq);
+      least = std::min(least, seq);
+      alone = false;
+    }
+    out.sealed += tip.seq;
+    out.elsewhere += most;
+    out.everywhere += alone ? 0 : least;
+  }
   return out;
 }
 

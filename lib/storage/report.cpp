@@ -56,6 +56,10 @@ Result<ReplicaStatus> StoreImpl::status() {
     out.journal_entries = count_journal(db_, std::numeric_limits<std::int64_t>::max());
     for (const auto& [stream, tip] : have()) out.sets_held += tip.seq;
     out.streams = have().size();
+    const auto own = own_sets();
+    out.own_sets = own.sealed;
+    out.own_sets_elsewhere = own.elsewhere;
+    out.own_sets_everywhere = own.everywhere;
     out.tail_sets = static_cast<std::uint64_t>(db_.integer("SELECT count(*) FROM mycelial_set"));
     out.tail_bytes = static_cast<std::uint64_t>(db_.integer("SELECT sum(size) FROM mycelial_set"));
     Statement s(db_, "SELECT status, count(*) FROM mycelial_row WHERE status > 1 GROUP BY status");

@@ -39,6 +39,11 @@ struct StoreOptions {
   bool synchronous_full = true;  ///< False only in tests on throw-away files.
 };
 
+/// What was sealed here, and who is known to hold it: see ReplicaStatus.
+struct OwnSets {
+  std::uint64_t sealed = 0, elsewhere = 0, everywhere = 0;
+};
+
 class Store : public core::Depot {
  public:
   /// Errors: not_found, corrupt, busy (another holder of the lease), io, version.
@@ -60,6 +65,7 @@ class Store : public core::Depot {
   /// True: there is more to do now. Errors: busy, io.
   virtual Result<bool> collect() = 0;
   virtual Result<std::vector<MemberInfo>> describe_members() = 0;
+  virtual OwnSets own_sets() = 0;
   /// Does not wait for this member any more, until it is heard of again. `site`: its id in
   /// hexadecimal, or so much of it that it is the only one. Errors: not_found, invalid_argument.
   virtual Status forget_member(const std::string& site) = 0;

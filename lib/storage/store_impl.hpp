@@ -153,6 +153,7 @@ class StoreImpl final : public Store {
   core::MemberBook* members() override;
   Result<bool> collect() override;
   Result<std::vector<MemberInfo>> describe_members() override;
+  OwnSets own_sets() override;
   Status forget_member(const std::string& site) override;
   Status save_members_now() override;
 

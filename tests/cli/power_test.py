@@ -120,7 +120,8 @@ class Disk:
         elif what == "u":
             self.names.pop(path, None)
         elif what == "r":
-            self.names[data.decode()] = self.names.pop(path)
+            # Nobody wrote to one that is not known yet.
+            self.names[data.decode()] = self.names.pop(path, None) or Memory()
         elif what == "s":
             if path in self.names:
                 self.names[path].sync()

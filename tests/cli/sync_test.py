@@ -83,6 +83,34 @@ class Sync(FleetTest):
         a.serve()  # the file remembers
         self.assertTrue(is_given_up())
 
+    def test_status_tells_which_writes_are_held_elsewhere(self):
+        a, b, c = (self.tracked(name) for name in "abc")
+
+        def account():
+            s = json.loads(good("status", a.path, "--json"))
+            return [s[n] for n in ("own_sets", "own_sets_elsewhere", "own_sets_everywhere")]
+
+        a.script("INSERT INTO log VALUES('one', 1)")
+        good("seal", a.path)
+        self.assertEqual(account(), [1, 0, 0])
+        self.assertIn(
+            "written   1 change sets here: 0 held elsewhere, 0 by all members",
+            good("status", a.path),
+        )
+        c.script("INSERT INTO log VALUES('of c', 1)")
+        for other in (b, c):
+            other.serve()
+            good("sync", a.path, f"tcp://127.0.0.1:{other.port}")
+            other.stop()
+        self.assertEqual(account(), [1, 1, 1])
+        a.script("INSERT INTO log VALUES('two', 2)")
+        b.serve()
+        good("sync", a.path, f"tcp://127.0.0.1:{b.port}")
+        self.assertEqual(account(), [2, 2, 1])
+        a.serve(b.port)
+        a.script("INSERT INTO log VALUES('three', 3)")
+        until("status tells at once", lambda: account() == [3, 3, 1])
+
     def test_writes_made_while_nothing_runs_count(self):
         a, b = self.pair()
         b.kill()

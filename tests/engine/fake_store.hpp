@@ -53,6 +53,7 @@ class FakeStore final : public storage::Store {
   Result<std::vector<core::UnitRef>> seal() override;
   bool in_use() override { return used; }
   std::uint64_t collisions() const override { return collisions_; }
+  storage::OwnSets own_sets() override { return {}; }
   ChangeEvent take_changes() override { return std::exchange(changes_, {}); }
   Result<ReplicaStatus> status() override;
   Result<std::vector<Conflict>> conflicts() override { return std::vector<Conflict>(); }

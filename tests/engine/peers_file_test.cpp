@@ -27,10 +27,12 @@ TEST(PeersFile, KeepsWhatWasWritten) {
   two.endpoint = "odd://100%\tof\nit";
   two.last_error = "line one\nline two \x01";
   const std::string path = database();
-  const Serving told{{one, two}, "the disk\tis full", {"note 1", "note\n2"}, 7};
+  const Serving told{{one, two}, "the disk\tis full", {"note 1", "note\n2"}, 7, 5, 4};
   ASSERT_TRUE(write_serving(path, format_serving(told)).ok());
-  const auto [read, error, notes, collisions] = read_serving(path);
+  const auto [read, error, notes, collisions, elsewhere, everywhere] = read_serving(path);
   EXPECT_EQ(collisions, 7u);
+  EXPECT_EQ(elsewhere, 5u);
+  EXPECT_EQ(everywhere, 4u);
   EXPECT_EQ(error, told.last_error);
   EXPECT_EQ(notes, told.notes);
   ASSERT_EQ(read.size(), 2u);

@@ -28,6 +28,9 @@ std::string status_json(const ReplicaStatus& s) {
          "],\"peers\":[" + peers + "],\"journal_entries\":" + number(s.journal_entries) +
          ",\"sets_held\":" + number(s.sets_held) + ",\"streams\":" + number(s.streams) +
          ",\"tail_sets\":" + number(s.tail_sets) + ",\"tail_bytes\":" + number(s.tail_bytes) +
+         ",\"own_sets\":" + number(s.own_sets) +
+         ",\"own_sets_elsewhere\":" + number(s.own_sets_elsewhere) +
+         ",\"own_sets_everywhere\":" + number(s.own_sets_everywhere) +
          ",\"hidden_rows\":" + number(s.hidden_rows) + ",\"parked_rows\":" + number(s.parked_rows) +
          ",\"superseded\":" + number(s.superseded) + ",\"collisions\":" + number(s.collisions) +
          ",\"retention_s\":" + number(s.retention_s) +
@@ -45,6 +48,9 @@ void print_status(const ReplicaStatus& s) {
   std::printf("holds     %s change sets of %s sites; %s kept for peers (%s bytes)\n",
               number(s.sets_held).c_str(), number(s.streams).c_str(), number(s.tail_sets).c_str(),
               number(s.tail_bytes).c_str());
+  std::printf("written   %s change sets here: %s held elsewhere, %s by all members\n",
+              number(s.own_sets).c_str(), number(s.own_sets_elsewhere).c_str(),
+              number(s.own_sets_everywhere).c_str());
   std::printf("conflicts %s hidden, %s parked, %s superseded (mycelial conflicts lists them)\n",
               number(s.hidden_rows).c_str(), number(s.parked_rows).c_str(),
               number(s.superseded).c_str());

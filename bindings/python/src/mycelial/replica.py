@@ -42,6 +42,9 @@ class Status(NamedTuple):
     streams: int
     tail_sets: int
     tail_bytes: int
+    own_sets: int  #: Sealed here.
+    own_sets_elsewhere: int  #: Of these, known to be held by some other replica.
+    own_sets_everywhere: int  #: And by every member that is not forgotten.
     hidden_rows: int
     parked_rows: int
     superseded: int
