@@ -11,7 +11,7 @@ if(MYCELIAL_SQLITE_AMALGAMATION AND NOT TARGET SQLite::SQLite3)
     endif()
   endforeach()
   add_library(mycelial_sqlite SHARED ${amalgamation}/sqlite3.c)
-  target_include_directories(mycelial_sqlite SYSTEM PUBLIC ${amalgamation})
+  target_include_directories(mycelial_sqlite SYSTEM PUBLIC $<BUILD_INTERFACE:${amalgamation}>)
   target_compile_definitions(mycelial_sqlite PRIVATE SQLITE_THREADSAFE=1 SQLITE_ENABLE_FTS5
     SQLITE_ENABLE_FTS4 SQLITE_ENABLE_RTREE SQLITE_ENABLE_MATH_FUNCTIONS
     SQLITE_ENABLE_COLUMN_METADATA SQLITE_ENABLE_SESSION SQLITE_ENABLE_PREUPDATE_HOOK
