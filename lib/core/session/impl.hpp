@@ -167,6 +167,7 @@ struct Exchange::Impl {
   void plan_all();
   bool may_come_by_itself(LinkNumber number, const Stream& stream) const;
   std::optional<WantMessage> next_want(LinkNumber number, LinkState& link);
+  std::optional<WantMessage> next_graft(LinkState& link) const;
   void on_want(LinkNumber number, Peer& peer, const WantMessage& m);
   void overhear_want(LinkNumber number, const WantMessage& m);
   void answer(LinkNumber number, Peer& peer, const WantMessage& m, TimeMs since);
@@ -186,6 +187,7 @@ struct Exchange::Impl {
   bool may_begin_cut(LinkNumber number, const UnitRef& unit);
   bool comes_from_elsewhere(LinkNumber number, const UnitRef& unit) const;
   void stage(LinkNumber number, const FragMessage& m);
+  bool is_fed_without(LinkNumber number, const Stream& stream) const;
   void refuse_unit(LinkNumber number, const Peer& peer, const UnitRef& unit);
   void yield_to_others(LinkState& link, const FragMessage& m);
   void enqueue(LinkNumber number, const UnitRef& unit, const std::vector<ByteRange>* ranges);
@@ -209,6 +211,7 @@ struct Exchange::Impl {
   std::map<LinkNumber, LinkState> links;
   std::map<Stream, Asked> asked;
   Sources sources;
+  std::map<Stream, LinkNumber> fed_by;  ///< Which link brought the last set, or a cut.
   /// Units here whole that wait for others: first and last set of each.
   std::map<Stream, std::map<std::uint64_t, std::uint64_t>> waiting;
   std::deque<Hash> done;    // cuts and lists

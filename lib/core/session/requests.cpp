@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is asked for what. Each stream is asked of one peer at a time.
 #include <algorithm>
+#include <utility>
 
 #include "core/session/impl.hpp"
 #include "core/session/sizes.hpp"
@@ -14,6 +15,7 @@ constexpr std::size_t kUnitsPerAnswer = 65536;
 constexpr std::size_t kLaterMax = 32;
 constexpr std::size_t kLaterEntries = 4096;  // of one request that is kept for later
 constexpr TimeMs kGroupWait = 500;
+constexpr std::size_t kEagerLinks = 4;
 
 }  // namespace
 
@@ -117,6 +119,21 @@ std::optional<WantMessage> Exchange::Impl::next_want(LinkNumber number, LinkStat
   peer->second.asked_at = now;
   name_parts(m, room);
   return m;
+}
+
+/// Asks for everybody's new sets as they come, before there is anything to ask for: else the first
+/// one waits here until somebody has told of it. Not of many: the first set of each stream comes
+/// from all of them.
+std::optional<WantMessage> Exchange::Impl::next_graft(LinkState& link) const {
+  if (link.caps.group || links.size() > kEagerLinks) return std::nullopt;
+  for (auto& [id, peer] : link.peers) {
+    if (!peer.heard_have || std::exchange(peer.feeds_us, true)) continue;
+    WantMessage m;
+    m.to = id;
+    m.graft = true;
+    return m;
+  }
+  return std::nullopt;
 }
 
 /// Of the units begun that may come: what is missing, as much of it as fits; then what we hold, as

@@ -69,6 +69,7 @@ std::optional<Message> Exchange::Impl::next_message(LinkNumber number, LinkState
   }
   if (auto have = next_statement(link)) return message(std::move(*have));
   if (auto want = next_want(number, link)) return message(std::move(*want));
+  if (auto graft = next_graft(link)) return message(std::move(*graft));
   if (auto compare = next_compare(link)) return message(std::move(*compare));
   if (auto gossip = next_gossip(link)) return message(std::move(*gossip));
   if (std::exchange(speech.digest, false)) {

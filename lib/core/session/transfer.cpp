@@ -74,6 +74,14 @@ bool Exchange::Impl::is_known(const UnitRef& unit) const {
   return holds_sets(unit.kind) && unit.last > 0 && held(unit.stream) >= unit.last;
 }
 
+/// True if sets of the stream come to us without this link: we wrote them, or another link that is
+/// up brought the last one.
+bool Exchange::Impl::is_fed_without(LinkNumber number, const Stream& stream) const {
+  if (stream.site == depot.site()) return true;
+  const auto by = fed_by.find(stream);
+  return by != fed_by.end() && by->second != number && links.contains(by->second);
+}
+
 /// We have it, or it comes from elsewhere: its sender stops, and pushes no more of that stream.
 void Exchange::Impl::refuse_unit(LinkNumber number, const Peer& peer, const UnitRef& unit) {
   auto& link = links.at(number);
@@ -84,8 +92,14 @@ void Exchange::Impl::refuse_unit(LinkNumber number, const Peer& peer, const Unit
     return;
   }
   if (link.speech.stops.size() < kStopsMax) link.speech.stops.insert(unit.id);
-  // Its author is the shortest way to have it; others need not pass it on.
-  if (peer.site != unit.stream.site) link.speech.unwanted.insert(unit.stream);
+  // Its author is the shortest way to have it; others need not pass it on. Who alone brings us the
+  // stream goes on, though this set came twice: pushed, and asked for at the same moment.
+  const bool begun = source != nullptr;
+  if (peer.site != unit.stream.site && (begun || is_fed_without(number, unit.stream))) {
+    link.speech.unwanted.insert(unit.stream);
+  } else if (is_known(unit)) {
+    announce({unit.stream}, number);
+  }
 }
 
 /// A unit of which nothing has come yet: there is room for it, and no cut is under way beside it.
@@ -284,9 +298,13 @@ void Exchange::Impl::apply() {
     is_over(unit);
     listed |= unit.kind == UnitKind::list;
     if (unit.kind == UnitKind::cut) {
-      for (const auto& entry : depot.have()) moved[by].insert(entry.first);
+      for (const auto& entry : depot.have()) {
+        moved[by].insert(entry.first);
+        fed_by[entry.first] = by;
+      }
     } else if (holds_sets(unit.kind)) {
       moved[by].insert(unit.stream);
+      if (by != 0) fed_by[unit.stream] = by;
       const bool own = unit.stream.site == depot.site();
       push(unit, own, own ? 0 : by);
     }
