@@ -12,13 +12,20 @@ namespace mycelial {
 using Bytes = std::string;
 using ByteView = std::string_view;
 
-/// Appends v as a LEB128 varint (1 to 10 bytes).
+constexpr std::size_t kVarintBytes = 10;  ///< At most.
+
+/// Writes v as a LEB128 varint at `to`; gives the place behind it.
+inline char* write_varint(char* to, std::uint64_t v) {
+  for (; v >= 0x80; v >>= 7) *to++ = static_cast<char>(v | 0x80);
+  *to++ = static_cast<char>(v);
+  return to;
+}
+
+/// Appends v as a varint.
 inline void put_varint(Bytes& out, std::uint64_t v) {
-  while (v >= 0x80) {
-    out.push_back(static_cast<char>(v | 0x80));
-    v >>= 7;
-  }
-  out.push_back(static_cast<char>(v));
+  if (v < 0x80) return out.push_back(static_cast<char>(v));
+  char bytes[kVarintBytes];
+  out.append(bytes, static_cast<std::size_t>(write_varint(bytes, v) - bytes));
 }
 
 /// Maps signed to unsigned so that small magnitudes stay small.
@@ -38,6 +45,7 @@ class ByteReader {
   std::size_t left() const { return in_.size(); }
 
   std::uint64_t varint() {
+    if (!in_.empty() && static_cast<std::uint8_t>(in_.front()) < 0x80) return byte();
     std::uint64_t v = 0;
     for (int shift = 0; shift < 64 && !in_.empty(); shift += 7) {
       const auto b = static_cast<std::uint8_t>(in_.front());

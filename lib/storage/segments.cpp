@@ -8,16 +8,16 @@
 namespace mycelial::storage {
 namespace {
 
-constexpr std::size_t kRowsPerSegment = 256;
+constexpr std::size_t kRowsPerSegment = 128;
 // What SQLite keeps in a page of 4096 bytes without an overflow page: four segments fill it.
 constexpr std::size_t kSegmentBytes = 980;
 constexpr std::size_t kCachedSegments = 512;  // decoded, at most about 100 bytes x 512 rows each
 constexpr std::uint64_t kFar = std::uint64_t{1} << 62;
 
 /// Distance to the next rowid, with a flag in the lowest bit. Rowids may lie 2^64 apart.
-void put_step(Bytes& out, std::uint64_t step, bool flag) {
-  put_varint(out, std::min(step, kFar) << 1 | (flag ? 1 : 0));
-  if (step >= kFar) put_varint(out, step);
+char* write_step(char* to, std::uint64_t step, bool flag) {
+  to = write_varint(to, std::min(step, kFar) << 1 | (flag ? 1 : 0));
+  return step >= kFar ? write_varint(to, step) : to;
 }
 
 std::uint64_t get_step(ByteReader& in, bool& flag) {
@@ -25,6 +25,21 @@ std::uint64_t get_step(ByteReader& in, bool& flag) {
   flag = head & 1;
   return head >> 1 >= kFar ? in.varint() : head >> 1;
 }
+
+/// Of each shape, the numbers of the last row: those of the next one are differences to them.
+class LastNumbers {
+ public:
+  void add(std::uint32_t count) {
+    places_.push_back(numbers_.size());
+    numbers_.resize(numbers_.size() + count);
+  }
+  std::size_t size() const { return numbers_.size(); }
+  std::uint64_t* of(std::uint32_t shape) { return numbers_.data() + places_[shape]; }
+
+ private:
+  std::vector<std::size_t> places_;
+  std::vector<std::uint64_t> numbers_;
+};
 
 }  // namespace
 
@@ -61,6 +76,7 @@ struct Segments::Segment {
   void set(Row& row, const RowState& state, bool is_new);
   void entry(const Row& row, RowEntry& out) const;
   void compact();
+  bool has_spare_shapes() const;
   Bytes encode() const;
   void decode(ByteView in);
 
@@ -121,6 +137,13 @@ void Segments::Segment::compact() {
   pool = std::move(numbers);
 }
 
+/// True if no row has one of the shapes any more.
+bool Segments::Segment::has_spare_shapes() const {
+  std::vector<char> used(shapes.size());
+  for (const auto& r : rows) used[r.shape] = 1;
+  return std::ranges::find(used, 0) != used.end();
+}
+
 // A row: step to its rowid; unless all as in the row before, shape and kind of identity; its
 // numbers as differences to those of the row before of the same shape; its hidden identity, or what
 // tells its key.
@@ -128,36 +151,47 @@ Bytes Segments::Segment::encode() const {
   Bytes out;
   put_varint(out, rows.size());
   put_varint(out, shapes.size());
+  LastNumbers last;
   for (const auto& shape : shapes) {
     put_prefixed(out, shape.bytes);
     put_varint(out, shape.count);
+    last.add(shape.count);
   }
-  std::vector<std::vector<std::uint64_t>> last(shapes.size());
-  for (std::size_t i = 0; i < shapes.size(); ++i) last[i].resize(shapes[i].count);
-  Row before;
+  constexpr std::size_t kRowBytes = 5 * kVarintBytes + sizeof(Row::witness) + 4;  // at most
+  const auto room =
+      std::make_unique_for_overwrite<char[]>(rows.size() * kRowBytes + pool.size() * kVarintBytes);
+  char* to = room.get();
+  const Row none;
+  const Row* before = &none;
   for (const auto& r : rows) {
-    const bool same = &r != rows.data() && r.shape == before.shape &&
-                      r.is_hidden == before.is_hidden && !r.witness == !before.witness &&
-                      r.hidden.origin == before.hidden.origin;
-    put_step(out, static_cast<std::uint64_t>(r.rowid) - static_cast<std::uint64_t>(before.rowid),
-             !same);
+    const bool same = before != &none && r.shape == before->shape &&
+                      r.is_hidden == before->is_hidden && !r.witness == !before->witness &&
+                      r.hidden.origin == before->hidden.origin;
+    to = write_step(
+        to, static_cast<std::uint64_t>(r.rowid) - static_cast<std::uint64_t>(before->rowid), !same);
     if (!same) {
-      put_varint(out, static_cast<std::uint64_t>(r.shape) << 2 | (r.witness ? 2 : 0) |
-                          (r.is_hidden ? 1 : 0));
-      if (r.is_hidden) put_varint(out, r.hidden.origin);
+      to = write_varint(to, static_cast<std::uint64_t>(r.shape) << 2 | (r.witness ? 2 : 0) |
+                                (r.is_hidden ? 1 : 0));
+      if (r.is_hidden) to = write_varint(to, r.hidden.origin);
     }
-    const auto numbers = numbers_of(r);
-    for (std::size_t i = 0; i < numbers.size(); ++i) {
-      put_varint(out, zigzag(static_cast<std::int64_t>(numbers[i] - last[r.shape][i])));
-      last[r.shape][i] = numbers[i];
+    auto* of_shape = last.of(r.shape);
+    for (const auto number : numbers_of(r)) {
+      to = write_varint(to, zigzag(static_cast<std::int64_t>(number - *of_shape)));
+      *of_shape++ = number;
     }
     if (r.is_hidden) {
-      put_varint(out, zigzag(static_cast<std::int64_t>(r.hidden.number - before.hidden.number)));
-      out.append(reinterpret_cast<const char*>(&r.hidden.random), 4);
+      to = write_varint(to,
+                        zigzag(static_cast<std::int64_t>(r.hidden.number - before->hidden.number)));
+      std::memcpy(to, &r.hidden.random, 4);
+      to += 4;
     }
-    if (r.witness) out.append(reinterpret_cast<const char*>(&r.witness), 4);
-    before = r;
+    if (r.witness) {
+      std::memcpy(to, &r.witness, 4);
+      to += 4;
+    }
+    before = &r;
   }
+  out.append(room.get(), to);
   return out;
 }
 
@@ -166,21 +200,23 @@ void Segments::Segment::decode(ByteView in_bytes) {
     return StorageError(Errc::corrupt, "mycelial_segment is damaged; run mycelial check");
   };
   ByteReader in(in_bytes);
-  rows.resize(std::min<std::uint64_t>(in.varint(), in.left()));
+  const auto count = std::min<std::uint64_t>(in.varint(), in.left());
   shapes.resize(std::min<std::uint64_t>(in.varint(), in.left()));
-  std::vector<std::vector<std::uint64_t>> last(shapes.size());
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    shapes[i].bytes = in.prefixed();
-    shapes[i].count = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.varint(), in.left()));
-    last[i].resize(shapes[i].count);
+  LastNumbers last;
+  for (auto& shape : shapes) {
+    shape.bytes = in.prefixed();
+    shape.count = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.varint(), in.left()));
+    last.add(shape.count);
+    if (last.size() > in.left()) throw damaged();  // some row has each of these, in a byte or more
   }
-  Row before;
+  rows.reserve(count);
+  pool.reserve(in.left());  // each number is a byte or more
+  Row r;
   bool has_witness = false;
-  for (auto& r : rows) {
+  for (std::uint64_t n = 0; n < count; ++n) {
     bool spelled = false;
-    r = before;
     r.rowid =
-        static_cast<std::int64_t>(static_cast<std::uint64_t>(before.rowid) + get_step(in, spelled));
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(r.rowid) + get_step(in, spelled));
     if (spelled) {
       const auto shape = in.varint();
       r.shape = static_cast<std::uint32_t>(shape >> 2);
@@ -194,22 +230,24 @@ void Segments::Segment::decode(ByteView in_bytes) {
     }
     if (!in.ok() || r.shape >= shapes.size()) throw damaged();
     r.numbers = static_cast<std::uint32_t>(pool.size());
-    for (auto& number : last[r.shape]) {
-      number += static_cast<std::uint64_t>(unzigzag(in.varint()));
-      pool.push_back(number);
+    auto* const of_shape = last.of(r.shape);
+    for (std::uint32_t i = 0; i < shapes[r.shape].count; ++i) {
+      of_shape[i] += static_cast<std::uint64_t>(unzigzag(in.varint()));
+      pool.push_back(of_shape[i]);
     }
     if (r.is_hidden) {
-      r.hidden.number = before.hidden.number + static_cast<std::uint64_t>(unzigzag(in.varint()));
+      r.hidden.number += static_cast<std::uint64_t>(unzigzag(in.varint()));
       const ByteView random = in.bytes(4);
       if (random.size() == 4) std::memcpy(&r.hidden.random, random.data(), 4);
     }
-    r.witness = 0;
     if (has_witness) {
       const ByteView witness = in.bytes(4);
       if (witness.size() == 4) std::memcpy(&r.witness, witness.data(), 4);
+    } else {
+      r.witness = 0;
     }
     if (!in.ok()) throw damaged();
-    before = r;
+    rows.push_back(r);
   }
 }
 
@@ -373,7 +411,7 @@ void Segments::write(Segment& s) {
     if (s.on_disk) remove_.bind(1, s.table).bind(2, s.first).run();
     s.on_disk = false;
   } else {
-    s.compact();
+    if (s.has_spare_shapes()) s.compact();
     Bytes data = s.encode();
     while (data.size() > kSegmentBytes && s.rows.size() > 1) {
       // The last segment is full for good, once rows are appended after it.

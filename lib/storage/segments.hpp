@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bookkeeping of rows by rowid, packed: a segment holds about 256 neighbouring rows and spells out
+// Bookkeeping of rows by rowid, packed: a segment holds 128 to 256 neighbouring rows and spells out
 // each shape once. Written back in batches by flush(). Also the way from hidden identity to rowid.
 #pragma once
 
