@@ -56,6 +56,7 @@ class Race {
         [&] { return plain_inserts(); });
     lab_.value("apply", "sets known already: " + name, "x faster", spread_of(again), 10, true);
     updates(author, name);
+    both_changed(author, name);
     lab_.options.rounds = rounds;
   }
 
@@ -92,14 +93,31 @@ class Race {
           give(node, author.inserts);
           return give(node, author.updates);
         },
+        [&] { return plain_updates(); });
+  }
+
+  /// Each side has updated the rows that the other one has; every change meets a concurrent one.
+  void both_changed(const Author& author, const std::string& name) {
+    lab_.compare(
+        "apply", "updates of what was also updated here: " + name, 1.5,
+        static_cast<double>(rows_) / 4,
         [&] {
-          remove_database(lab_.path("plain.db"));
-          Database db(lab_.path("plain.db"));
-          db.exec(create_sql(shape_));
-          Writer writer(db, shape_);
-          writer.run(Writer::Op::insert, 1, rows_, rows_, 0);
-          return timed([&] { writer.run(Writer::Op::update, 1, rows_ / 4, rows_ / 4, 1); });
-        });
+          Node node(lab_.path("reader.db"), shape_);
+          give(node, author.inserts);
+          Writer writer(node.client(), shape_);
+          writer.run(Writer::Op::update, 1, rows_ / 4, 1000, 2);
+          node.seal();
+          return give(node, author.updates);
+        },
+        [&] { return plain_updates(); });
+  }
+  Times plain_updates() {
+    remove_database(lab_.path("plain.db"));
+    Database db(lab_.path("plain.db"));
+    db.exec(create_sql(shape_));
+    Writer writer(db, shape_);
+    writer.run(Writer::Op::insert, 1, rows_, rows_, 0);
+    return timed([&] { writer.run(Writer::Op::update, 1, rows_ / 4, rows_ / 4, 1); });
   }
 
   Lab& lab_;

@@ -106,7 +106,7 @@ std::string create_sql(Shape shape) {
   std::string sql = "CREATE TABLE t(id ";
   sql += text ? "TEXT PRIMARY KEY" : rowid ? "INTEGER PRIMARY KEY" : "INTEGER";
   sql += composite ? ", part TEXT" : shape.wide ? ", name TEXT" : "";
-  sql += ", latitude REAL";
+  sql += shape.blob ? ", latitude BLOB" : ", latitude REAL";
   if (shape.wide) {
     sql += ", longitude REAL, altitude INTEGER, speed REAL, battery INTEGER, seen TEXT";
   }
@@ -130,11 +130,12 @@ Writer::Writer(Database& db, Shape shape, bool as_text)
   update_ = db.prepare(std::string("UPDATE t SET latitude = ?3") +
                        (shape.wide ? ", longitude = ?4" : "") + where);
   erase_ = db.prepare("DELETE FROM t" + where);
+  read_ = db.prepare("SELECT * FROM t" + where);
   begin_ = db.prepare("BEGIN");
   commit_ = db.prepare("COMMIT");
 }
 Writer::~Writer() {
-  for (auto* s : {insert_, update_, erase_, begin_, commit_}) sqlite3_finalize(s);
+  for (auto* s : {insert_, update_, erase_, read_, begin_, commit_}) sqlite3_finalize(s);
 }
 
 void Writer::step(sqlite3_stmt* s) {
@@ -164,6 +165,16 @@ int Writer::bind_key(sqlite3_stmt* s, int at, std::int64_t i) {
   }
 }
 
+void Writer::bind_value(sqlite3_stmt* s, int at, std::uint64_t seed) {
+  if (!shape_.blob) {
+    sqlite3_bind_double(s, at, degrees(seed));
+    return;
+  }
+  std::uint64_t bytes[128];
+  for (auto& word : bytes) word = seed = mix(seed);
+  sqlite3_bind_blob(s, at, bytes, sizeof bytes, SQLITE_TRANSIENT);
+}
+
 void Writer::insert(std::int64_t i) {
   const auto r = mix(static_cast<std::uint64_t>(i) ^ 0x5555);
   const bool composite = shape_.kind == Kind::composite_key || shape_.kind == Kind::without_rowid;
@@ -176,7 +187,7 @@ void Writer::insert(std::int64_t i) {
     at = bind_key(insert_, at, i);
   }
   if (shape_.wide && !composite) bind(insert_, at++, hex_text('n', r & 0xffff, 9));
-  sqlite3_bind_double(insert_, at++, degrees(r));
+  bind_value(insert_, at++, r);
   if (shape_.wide) {
     sqlite3_bind_double(insert_, at++, degrees(mix(r)));
     sqlite3_bind_int64(insert_, at++, static_cast<std::int64_t>(r >> 40 & 0xfff));
@@ -190,7 +201,7 @@ void Writer::insert(std::int64_t i) {
 void Writer::update(std::int64_t i, std::int64_t salt) {
   const auto r = mix(static_cast<std::uint64_t>(i * 31 + salt));
   bind_key(update_, 1, i);
-  sqlite3_bind_double(update_, 3, degrees(r));
+  bind_value(update_, 3, r);
   if (shape_.wide) sqlite3_bind_double(update_, 4, degrees(mix(r)));
   step(update_);
 }
@@ -198,6 +209,13 @@ void Writer::update(std::int64_t i, std::int64_t salt) {
 void Writer::erase(std::int64_t i) {
   bind_key(erase_, 1, i);
   step(erase_);
+}
+
+void Writer::read(std::int64_t i) {
+  bind_key(read_, 1, i);
+  while (sqlite3_step(read_) == SQLITE_ROW) {
+  }
+  sqlite3_reset(read_);
 }
 
 void Writer::run(Op op, std::int64_t first, std::int64_t count, std::int64_t batch,
@@ -208,6 +226,7 @@ void Writer::run(Op op, std::int64_t first, std::int64_t count, std::int64_t bat
     if (op == Op::insert) insert(i);
     if (op == Op::update) update(i, salt);
     if (op == Op::erase) erase(i);
+    if (op == Op::read) read(i);
     if (batch > 1 && (n % batch == batch - 1 || n == count - 1)) step(commit_);
   }
 }

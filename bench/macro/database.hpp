@@ -22,6 +22,7 @@ class Database {
   void checkpoint() { exec("PRAGMA wal_checkpoint(TRUNCATE)"); }
   sqlite3_stmt* prepare(const std::string& sql);
   sqlite3* handle() { return db_; }
+  std::string path() const { return sqlite3_db_filename(db_, "main"); }
 
  private:
   sqlite3* db_ = nullptr;
@@ -36,6 +37,7 @@ struct Shape {
   bool wide = true;
   bool indexed = false;
   bool policies = false;  ///< One of the columns that updates write is a counter, one a maximum.
+  bool blob = false;      ///< The one value of a narrow row is a blob of 1 KiB.
 };
 std::string create_sql(Shape shape);  ///< Table `t`.
 
@@ -52,18 +54,20 @@ class Writer {
   /// Two of eight columns (or the only value); `salt` makes the new values differ.
   void update(std::int64_t i, std::int64_t salt);
   void erase(std::int64_t i);
+  void read(std::int64_t i);  ///< By the key.
   /// Calls one of them for rows first .. first + count, `batch` rows a transaction.
-  enum class Op { insert, update, erase };
+  enum class Op { insert, update, erase, read };
   void run(Op op, std::int64_t first, std::int64_t count, std::int64_t batch, std::int64_t salt);
 
  private:
   int bind_key(sqlite3_stmt* s, int at, std::int64_t i);
+  void bind_value(sqlite3_stmt* s, int at, std::uint64_t seed);
   void step(sqlite3_stmt* s);
 
   Database& db_;
   Shape shape_;
   bool as_text_;
-  sqlite3_stmt *insert_, *update_, *erase_, *begin_, *commit_;
+  sqlite3_stmt *insert_, *update_, *erase_, *read_, *begin_, *commit_;
 };
 
 }  // namespace mycelial::bench

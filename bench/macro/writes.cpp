@@ -40,6 +40,7 @@ class Bout {
     op(ours, other, Writer::Op::insert, "insert", 1.2);
     op(ours, other, Writer::Op::update, shape_.wide ? "update 2 of 8" : "update", 1.3);
     op(ours, other, Writer::Op::erase, "delete", 1.3);
+    if (batch_ > 1 && !as_text_) op(ours, other, Writer::Op::read, "select", 1.05);
   }
 
  private:
@@ -69,8 +70,10 @@ class Bout {
     lab_.compare(
         "writes",
         fmt::format("{}, {}, {}{}, {} a transaction{}", name, name_of(shape_.kind),
-                    shape_.wide ? "8 columns" : "narrow", shape_.indexed ? ", 2 indexes" : "",
-                    batch_, as_text_ ? ", SQL text" : ""),
+                    shape_.wide   ? "8 columns"
+                    : shape_.blob ? "1 KiB blobs"
+                                  : "narrow",
+                    shape_.indexed ? ", 2 indexes" : "", batch_, as_text_ ? ", SQL text" : ""),
         target, static_cast<double>(count_), [&] { return once(ours, what); },
         [&] { return once(plain, what); });
   }
@@ -98,6 +101,9 @@ void measure_writes(Lab& lab) {
   }
   for (const Kind kind : {Kind::integer_key, Kind::keyless}) {  // where a trigger weighs most
     for (const std::int64_t batch : {1, 1000}) Bout(lab, {kind, false}, batch).run();
+  }
+  for (const std::int64_t batch : {1, 1000}) {
+    Bout(lab, {Kind::integer_key, false, false, false, true}, batch).run();
   }
 }
 
