@@ -113,6 +113,16 @@ void count_store() {
     reader.stage(updates);
     reader.apply();
   });
+  Writer rival(reader.client(), kShape);  // has written the same cells, unseen
+  rival.run(Writer::Op::update, 1, kRows, kRows, 2);
+  reader.seal();
+  writer.run(Writer::Op::update, 1, kRows, kRows, 3);
+  author.seal();
+  const auto concurrent = author.sets(4);
+  count("apply concurrent", [&] {
+    reader.stage(concurrent);
+    reader.apply();
+  });
   std::unique_ptr<Parcel> cut;
   count("make cut", [&] { cut = std::make_unique<Parcel>(author.cut()); });
   count("apply cut", [&] {

@@ -489,6 +489,8 @@ void Applier::take_out(const Target& t, const core::Identity& identity, const Bo
 /// Lists what somebody wrote and nobody will see, if whoever overruled it had not seen it.
 void Applier::list_discarded(const Target& t, const core::Identity& identity, const BookRow& before,
                              const core::Row& merged) {
+  std::optional<std::span<const core::Value>> now;  // as soon as it is needed
+  bool is_read = false;
   for (const auto& d : discarded_) {
     const core::Mark dot{d.stamp.origin, d.stamp.seq};
     if (dot.origin == 0) continue;
@@ -506,11 +508,11 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
     const std::size_t position = t.io ? t.io->position_of(d.column).value_or(~0u) : ~0u;
     const bool here = t.io && position < t.io->column_ids().size();
     if (here && before.shown()) {
-      if (const auto now = t.io->read({before.rowid, identity})) {
+      if (!std::exchange(is_read, true)) now = t.io->read({before.rowid, identity});
+      if (now) {
         if (d.value.type == Type::in_table) value = to_literal((*now)[position]);
         if (best && best->value.type == Type::in_table) winner = to_literal((*now)[position]);
       }
-      t.io->release();
     }
     if (best && best->value.type != Type::in_table) winner = to_literal(best->value);
     if (here) {
@@ -529,6 +531,7 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
                       .rule = d.died ? "a delete kills what it had not seen" : "last writer wins",
                       .at_ms = core::hlc_ms(d.stamp.time)});
   }
+  if (is_read) t.io->release();
 }
 
 const core::Schema* StoreImpl::schema_of(const Hash& hash) {

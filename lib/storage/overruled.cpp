@@ -2,6 +2,8 @@
 // The list of values that somebody wrote and nobody sees: what met here, what the authors of sets
 // overruled knowingly, what the maker of a cut had listed, and what peers list (lists.cpp). So all
 // replicas list the same.
+#include <tuple>
+
 #include "storage/store_impl.hpp"
 
 namespace mycelial::storage {
@@ -46,23 +48,33 @@ void StoreImpl::list_changes() {
 /// Of each value there is one entry, the greatest of all that ever came, in whatever order:
 /// "dismissed superseded" takes the place of what was "superseded", unless that was written later.
 void StoreImpl::note_conflict(std::uint32_t table, const core::Overruled& o) {
-  list_changes();
   const bool dismisses = o.kind.starts_with(kDismissed);
   const auto kind = std::string_view(o.kind).substr(dismisses ? kDismissed.size() : 0);
-  const auto bind = [&](Statement& s) {
-    s.bind(1, table).bind_blob(2, o.identity).bind_text(3, o.column).bind_text(4, kind);
-    s.bind_text(5, o.value).bind_text(6, o.winner).bind_text(7, o.rule).bind(8, o.at_ms);
-    s.bind_text(9, o.kind).run();
+  const auto is_greater = [&](Statement& than) {
+    const auto theirs =
+        std::tuple(than.number(1), than.integer(2) != 0, than.text(3), than.text(4));
+    return std::tuple(o.at_ms, dismisses, std::string_view(o.winner), std::string_view(o.rule)) >
+           theirs;
   };
-  bind(db_.cached(
-      "DELETE FROM mycelial_conflict WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND value = ?5 AND "
-      "kind IN (?4, 'dismissed ' || ?4) AND (at, kind <> ?4, winner, rule) < (?8, ?9 <> ?4, ?6, "
-      "?7)"));
-  bind(db_.cached(
+  std::int64_t id = 0;
+  {
+    Use found(db_.cached(
+        "SELECT id, at, kind <> ?4, winner, rule FROM mycelial_conflict WHERE tbl = ?1 AND ident = "
+        "?2 AND col = ?3 AND value = ?5 AND kind IN (?4, 'dismissed ' || ?4)"));
+    found->bind(1, table).bind_blob(2, o.identity).bind_text(3, o.column).bind_text(4, kind);
+    found->bind_text(5, o.value);
+    if (found->step()) {
+      if (!is_greater(*found)) return;
+      id = found->integer(0);
+    }
+  }
+  list_changes();
+  if (id != 0) db_.cached("DELETE FROM mycelial_conflict WHERE id = ?1").bind(1, id).run();
+  auto& insert = db_.cached(
       "INSERT INTO mycelial_conflict(tbl, ident, col, kind, value, winner, rule, at) "
-      "SELECT ?1, ?2, ?3, ?9, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM mycelial_conflict "
-      "WHERE tbl = ?1 AND ident = ?2 AND col = ?3 AND value = ?5 AND kind IN (?4, 'dismissed ' || "
-      "?4))"));
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  insert.bind(1, table).bind_blob(2, o.identity).bind_text(3, o.column).bind_text(4, o.kind);
+  insert.bind_text(5, o.value).bind_text(6, o.winner).bind_text(7, o.rule).bind(8, o.at_ms).run();
 }
 
 std::optional<core::Overruled> StoreImpl::listed(std::uint32_t table, ByteView identity,
