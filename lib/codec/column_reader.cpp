@@ -68,8 +68,9 @@ void ColumnReader::read_dictionary(ByteReader& in) {
 
 core::Value ColumnReader::next_part() {
   const ByteView bytes = next_text();
-  ok_ = ok_ && core::get_part(bytes).has_value();
-  return core::Value::part(bytes);
+  if (core::get_part(bytes)) return core::Value::part(bytes);
+  ok_ = false;  // the rows of a block are applied before the block is refused
+  return {};
 }
 
 core::Value ColumnReader::next_real() {

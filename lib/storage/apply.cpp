@@ -494,8 +494,9 @@ void Applier::list_discarded(const Target& t, const core::Identity& identity, co
   for (const auto& d : discarded_) {
     const core::Mark dot{d.stamp.origin, d.stamp.seq};
     if (dot.origin == 0) continue;
-    if (!d.died && d.value.type == Type::part &&
-        core::get_part(d.value.bytes)->kind != core::Part::Kind::member) {
+    const auto part =
+        d.value.type == Type::part ? core::get_part(d.value.bytes) : std::optional<core::Part>();
+    if (!d.died && part && part->kind != core::Part::Kind::member) {
       continue;  // what a site has contributed, replaced by the site
     }
     // Carried along by an upsert whose author knew it: known here too, but for what a cut brings.

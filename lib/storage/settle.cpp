@@ -24,7 +24,7 @@ std::vector<core::Value> StoreImpl::values_of(TableIo& io, const core::Row& row,
     out[i] = cell->value;
     if (!merges || !io.merges_by_policy(row, i)) continue;
     const auto shown = core::shown_value(io.policy_of(i), row, id, meta_.ranks());
-    out[i] = shown->view();
+    out[i] = shown ? shown->view() : io.default_of(i);  // none if the file is damaged
     out[i].bytes = bytes.emplace_back(out[i].bytes);
   }
   return out;
