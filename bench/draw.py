@@ -14,10 +14,8 @@ TITLES = {
     "rows": ("CPU time of a change, by rows of the table", "rows"),
     "history": ("CPU time of a change, by earlier updates of 10,000 rows", "updates so far"),
     "file": ("Size of the file, against plain SQLite", "rows, or updates"),
-    "fleet": ("CPU time of one change in each replica, by size of the fleet", "replicas"),
     "delay": ("Time until every replica of a fleet shows a change", "replicas"),
     "books": ("Bookkeeping in each file, by size of the fleet", "replicas"),
-    "memory": ("Memory of each replica, by size of the fleet", "replicas"),
 }
 COLOURS = ["#7a7a7a", "#0b6e4f", "#c8553d", "#3066be", "#8a4fff"]
 WIDTH, HEIGHT = 720, 360

@@ -12,19 +12,10 @@ import argparse
 import os
 import sqlite3
 import statistics
-import subprocess
 import tempfile
 import time
 
-SCHEMA = "CREATE TABLE drones(drone_id INTEGER, latitude REAL, longitude REAL, timestamp TEXT)"
-
-
-def serve(program, path, peer):
-    words = [program, "serve", path, "--listen", "tcp://127.0.0.1:0"]
-    if peer:
-        words += ["--peer", peer]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return process, process.stdout.readline().split()[1]
+from nodes import serve, track
 
 
 def propagation(paths, commits):
@@ -71,10 +62,7 @@ def main():
         paths = [os.path.join(folder, f"{i}.db") for i in range(a.hops + 1)]
         nodes, peer = [], None
         for path in paths:
-            sqlite3.connect(path).executescript(SCHEMA).close()
-            subprocess.run(
-                [a.program, "track", path, "--all"], check=True, stdout=subprocess.DEVNULL
-            )
+            track(a.program, path)
         try:
             for path in paths:
                 process, peer = serve(a.program, path, peer)

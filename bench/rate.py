@@ -12,20 +12,12 @@ import argparse
 import os
 import sqlite3
 import statistics
-import subprocess
 import tempfile
 import time
 
-SCHEMA = "CREATE TABLE drones(drone_id INTEGER, latitude REAL, longitude REAL, timestamp TEXT)"
+from nodes import serve, track
+
 INSERT = "INSERT INTO drones VALUES(?, ?, -74.006, 'now')"
-
-
-def serve(program, path, peer):
-    words = [program, "serve", path, "--listen", "tcp://127.0.0.1:0"]
-    if peer:
-        words += ["--peer", peer]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return process, process.stdout.readline().split()[1]
 
 
 def usage(process):
@@ -64,10 +56,7 @@ def measure(program, peers, seconds, batch):
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, f"{i}.db") for i in range(peers + 1)]
         for path in paths:
-            sqlite3.connect(path).executescript(SCHEMA).close()
-            subprocess.run(
-                [program, "track", path, "--all"], check=True, stdout=subprocess.DEVNULL
-            )
+            track(program, path)
         nodes = []
         try:
             first, endpoint = serve(program, paths[0], None)

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/resource.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -75,45 +73,32 @@ class Fleet {
     }
     return sum / static_cast<double>(members_.size());
   }
-  int size() const { return static_cast<int>(members_.size()); }
 
  private:
   std::vector<Member> members_;
   std::int64_t rows_ = 0;
 };
 
-double resident_mib() {
-  long pages = 0, all = 0;
-  std::FILE* f = std::fopen("/proc/self/statm", "r");
-  if (!f || std::fscanf(f, "%ld %ld", &all, &pages) != 2) pages = 0;
-  if (f) std::fclose(f);
-  return static_cast<double>(pages) * 4096 / 1048576;
-}
-
 }  // namespace
 
 void grow_fleet(Growth& growth) {
   for (int size = 2; size <= growth.replicas_max; size *= 2) {
-    const double before = resident_mib();
     Fleet fleet(growth.folder, size);
     for (int k = 0; k < kRowsEach; ++k) {
       for (int i = 0; i < size; ++i) fleet.write(i);
     }
     fleet.converge();
-    std::vector<double> cpu, wall;
+    std::vector<double> wall;
     for (int round = 0; round < kRounds; ++round) {
       std::this_thread::sleep_for(std::chrono::milliseconds(500));
       const auto t = timed([&] {
         fleet.write((round * 37 + size - 1) % size);
         fleet.converge();
       });
-      cpu.push_back(t.cpu_s * 1e6 / size);
       wall.push_back(t.wall_s * 1e3);
     }
-    growth.add("fleet", "CPU of one change, each replica", "us", size, spread_of(cpu).median);
     growth.add("delay", "until all have a change", "ms", size, spread_of(wall).median);
     growth.add("books", "bookkeeping in a file", "bytes", size, fleet.bytes());
-    growth.add("memory", "memory of a replica", "MiB", size, (resident_mib() - before) / size);
   }
 }
 

@@ -26,6 +26,10 @@ std::uint64_t get_step(ByteReader& in, bool& flag) {
   return head >> 1 >= kFar ? in.varint() : head >> 1;
 }
 
+StorageError damaged() {
+  return {Errc::corrupt, "mycelial_segment is damaged; run mycelial check"};
+}
+
 /// Of each shape, the numbers of the last row: those of the next one are differences to them.
 class LastNumbers {
  public:
@@ -196,9 +200,6 @@ Bytes Segments::Segment::encode() const {
 }
 
 void Segments::Segment::decode(ByteView in_bytes) {
-  const auto damaged = [] {
-    return StorageError(Errc::corrupt, "mycelial_segment is damaged; run mycelial check");
-  };
   ByteReader in(in_bytes);
   const auto count = std::min<std::uint64_t>(in.varint(), in.left());
   shapes.resize(std::min<std::uint64_t>(in.varint(), in.left()));
@@ -210,7 +211,7 @@ void Segments::Segment::decode(ByteView in_bytes) {
     if (last.size() > in.left()) throw damaged();  // some row has each of these, in a byte or more
   }
   rows.reserve(count);
-  pool.reserve(in.left());  // each number is a byte or more
+  pool.reserve(std::min<std::size_t>(in.left(), count * last.size()));
   Row r;
   bool has_witness = false;
   for (std::uint64_t n = 0; n < count; ++n) {
@@ -318,8 +319,7 @@ Segments::Segment& Segments::segment_for(std::uint32_t table, std::int64_t rowid
     Use after(after_);
     after->bind(1, table).bind(2, rowid);
     if (after->step() && !after->is_null(0)) {
-      if (after->integer(0) <= rowid)
-        throw StorageError(Errc::corrupt, "mycelial_segment is damaged; run mycelial check");
+      if (after->integer(0) <= rowid) throw damaged();
       fresh->end = after->integer(0) - 1;
     }
   }
